@@ -1,0 +1,1 @@
+"""Reproducible experiments on latent-variable image models."""

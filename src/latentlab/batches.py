@@ -1,0 +1,47 @@
+"""From resident bytes to a batch of pixels on the device."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from latentlab.config import PixelRange
+from latentlab.images import PIXEL_BOUNDS
+
+
+def to_pixels(images: Tensor, pixel_range: PixelRange, device: torch.device) -> Tensor:
+    """Move bytes to the device and cast them there.
+
+    Args:
+        images: uint8, shape ``(B, C, H, W)``.
+        pixel_range: Range of the result.
+        device: Where the result lives.
+
+    Returns:
+        float32 of the same shape.
+
+    Example:
+        >>> to_pixels(torch.tensor([[[[0, 255]]]], dtype=torch.uint8), "symmetric",
+        ...           torch.device("cpu"))
+        tensor([[[[-1.,  1.]]]])
+    """
+    low, high = PIXEL_BOUNDS[pixel_range]
+    return images.to(device).float().mul_((high - low) / 255).add_(low)
+
+
+def in_order(images: Tensor, batch_size: int) -> Iterator[Tensor]:
+    """Batches in the order of the data set; the last one may be smaller.
+
+    No images make one empty batch, whose results still have the right shapes.
+    """
+    yield from images.split(batch_size)
+
+
+def shuffled(images: Tensor, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Batches of one pass in random order: one permutation, each batch an index into the bytes.
+
+    The generator lives on the CPU, so that the order is the same on every device.
+    """
+    order = torch.randperm(len(images), generator=generator).to(images.device)
+    for indices in order.split(batch_size):
+        yield images.index_select(0, indices)

@@ -1,0 +1,248 @@
+"""A frozen, closed view of ``params.yaml``.
+
+There are no defaults and no derived values here: the file is the whole truth about a run, and
+``dvc params diff`` shows every change. Unknown keys, missing keys and values out of range are
+refused by name.
+"""
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from latentlab.errors import LatentlabError
+
+Dataset = Literal["digits"]
+PixelRange = Literal["unit", "symmetric"]
+Activation = Literal["relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid", "linear"]
+Loss = Literal["mse", "gaussian", "bernoulli"]
+Device = Literal["cpu", "cuda", "auto"]
+Covariance = Literal["full", "tied", "diag", "spherical"]
+ColourMap = Literal["gray", "gray_r"]
+
+AtLeastOne = Annotated[int, Field(ge=1)]
+AboveZero = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+# YAML has lists only: they are accepted where a tuple is meant, and nothing else is converted.
+Widths = Annotated[tuple[AtLeastOne, ...], Field(strict=False)]
+SomeWidths = Annotated[tuple[AtLeastOne, ...], Field(strict=False, min_length=1)]
+SomeNames = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+
+
+class _Section(BaseModel):
+    """A mapping whose keys are exactly the fields of the class."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_unknown_keys(cls, values: Any) -> Any:
+        """Refuse unknown keys with the keys that are known, which ``extra`` would not name."""
+        if isinstance(values, dict):
+            for key in sorted(map(str, set(values) - set(cls.model_fields))):
+                raise ValueError(f"unknown key {key!r}; {_choices(key, cls.model_fields)}")
+        return values
+
+
+class FcnAutoencoderParams(_Section):
+    """Dense autoencoder."""
+
+    kind: Literal["fcn_autoencoder"]
+    hidden: Widths
+    hidden_activation: Activation
+    latent_activation: Activation
+    decoder_activation: Activation
+    loss: Loss
+    scale: AboveZero | None
+
+
+class ConvAutoencoderParams(_Section):
+    """Convolutional autoencoder, with or without a dense bottleneck."""
+
+    kind: Literal["conv_autoencoder"]
+    filters: SomeWidths
+    bottleneck: bool
+    hidden_activation: Activation
+    latent_activation: Activation
+    decoder_activation: Activation
+    loss: Loss
+    scale: AboveZero | None
+
+
+class VAEParams(_Section):
+    """Dense variational autoencoder."""
+
+    kind: Literal["vae"]
+    hidden: Widths
+    hidden_activation: Activation
+    decoder_activation: Activation
+    loss: Loss
+    scale: AboveZero | None
+    beta: NotNegative
+
+
+class ConvVAEParams(_Section):
+    """Convolutional variational autoencoder."""
+
+    kind: Literal["conv_vae"]
+    filters: SomeWidths
+    hidden: AtLeastOne
+    hidden_activation: Activation
+    decoder_activation: Activation
+    loss: Loss
+    scale: AboveZero | None
+    beta: NotNegative
+
+
+ModelParams = Annotated[
+    FcnAutoencoderParams | ConvAutoencoderParams | VAEParams | ConvVAEParams,
+    Field(discriminator="kind"),
+]
+
+
+class DataParams(_Section):
+    """How the data set is split."""
+
+    test_fraction: Annotated[float, Field(gt=0, lt=1)]
+    validation_fraction: Annotated[float, Field(ge=0, lt=1)]
+
+
+class TrainParams(_Section):
+    """The optimiser."""
+
+    optimizer: Literal["adam", "adamw", "sgd"]
+
+
+class EncodeParams(_Section):
+    """How images pass through a trained model."""
+
+    batch_size: AtLeastOne
+
+
+class GmmParams(_Section):
+    """The Gaussian mixture fitted on the latents."""
+
+    components: AtLeastOne | None
+    covariance: Covariance
+    starts: AtLeastOne
+    max_iterations: AtLeastOne
+    regularisation: NotNegative
+
+
+class EvaluateParams(_Section):
+    """What the measures need to know."""
+
+    anomaly_quantile: Annotated[float, Field(gt=0, lt=1)]
+
+
+class PlotParams(_Section):
+    """What the pictures show."""
+
+    examples: AtLeastOne
+    colour_map: ColourMap
+    scatter_points: AtLeastOne
+
+
+class ExportParams(_Section):
+    """What goes into ``prediction.csv``."""
+
+    rows: AtLeastOne | None
+
+
+class Params(_Section):
+    """All of ``params.yaml``; its comments say what each value means."""
+
+    dataset: Dataset
+    run_models: SomeNames
+    latent_dim: AtLeastOne
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    epochs: AtLeastOne
+    batch_size: AtLeastOne
+    learning_rate: AboveZero
+    pixel_range: PixelRange
+    image_size: Annotated[int, Field(ge=8)] | None
+    channels: Literal[1, 3] | None
+    device: Device
+    threads: AtLeastOne
+    data: DataParams
+    train: TrainParams
+    encode: EncodeParams
+    gmm: GmmParams
+    evaluate: EvaluateParams
+    plot: PlotParams
+    export: ExportParams
+    models: dict[str, ModelParams]
+
+    @model_validator(mode="after")
+    def _models_fit_together(self) -> Self:
+        for name in self.run_models:
+            if name not in self.models:
+                raise ValueError(
+                    f"run_models: unknown model {name!r}; {_choices(name, self.models)}"
+                )
+            if self.run_models.count(name) > 1:
+                raise ValueError(f"run_models: {name!r} stands in the list twice; remove one")
+            if self.models[name].loss == "bernoulli" and self.pixel_range != "unit":
+                raise ValueError(
+                    f"models.{name}.loss: found 'bernoulli' with pixel_range "
+                    f"{self.pixel_range!r}; a Bernoulli needs pixels in [0, 1]: set pixel_range "
+                    "to unit, or the loss to mse or gaussian"
+                )
+        return self
+
+    def model(self, name: str) -> ModelParams:
+        """Settings of one model.
+
+        Raises:
+            LatentlabError: If no model has that name.
+        """
+        if name not in self.models:
+            raise LatentlabError(f"models: unknown model {name!r}; {_choices(name, self.models)}")
+        return self.models[name]
+
+
+def load_params(path: Path) -> Params:
+    """Read and check a params file, with the YAML parser that DVC uses, so that both agree.
+
+    Raises:
+        LatentlabError: With one line for each fault: the key, what was found, what is allowed.
+    """
+    try:
+        values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise LatentlabError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise LatentlabError(f"{path}: found {values!r} where a mapping of keys to values belongs")
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        faults = "\n".join(f"  {_sentence(fault)}" for fault in error.errors())
+        raise LatentlabError(f"{path} is not valid:\n{faults}") from error
+
+
+def _choices(name: str, known: Any) -> str:
+    close = get_close_matches(name, known, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"known: {', '.join(known)}{hint}"
+
+
+def _sentence(fault: Any) -> str:
+    """One fault as ``key: found VALUE; what is allowed``."""
+    location = [str(part) for part in fault["loc"]]
+    # A discriminated union puts its tag into the location: models.vae.vae.beta.
+    if location[0] == "models" and len(location) > 2:
+        del location[2]
+    key = ".".join(location)
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "value_error":
+        return f"{key}: {message}" if key else message
+    if fault["type"] == "missing":
+        return f"{key}: missing; the file must name every key"
+    if fault["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        found = fault["input"].get("kind") if isinstance(fault["input"], dict) else fault["input"]
+        tags = fault["ctx"].get("expected_tags", "a kind of model")
+        return f"{key}.kind: found {found!r}; allowed: {tags}"
+    return f"{key}: found {fault['input']!r}; {message[0].lower()}{message[1:]}"

@@ -1,0 +1,111 @@
+"""What every data set gives: images that are read by index, labels, and the names of classes."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from latentlab.vision import v2
+
+Bytes = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
+
+NO_LABEL = -1
+
+
+class ImageSource(ABC):
+    """Images that can be read a batch at a time, at any size."""
+
+    labels: Labels
+    """Class of each image, shape ``(N,)``; ``NO_LABEL`` where it has none."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @abstractmethod
+    def read(self, indices: npt.NDArray[np.intp], size: int, channels: int) -> Bytes:
+        """Some of the images as bytes, shape ``(len(indices), channels, size, size)``."""
+
+
+@final
+class ArraySource(ImageSource):
+    """Images that are in memory already, all of one size.
+
+    Args:
+        images: Bytes, shape ``(N, C, H, W)``.
+        labels: Shape ``(N,)``.
+    """
+
+    def __init__(self, images: Bytes, labels: Labels) -> None:
+        self.images = images
+        self.labels = labels
+
+    def read(self, indices: npt.NDArray[np.intp], size: int, channels: int) -> Bytes:
+        """Chosen images, resized and with their channels converted."""
+        return resize(with_channels(self.images[indices], channels), size)
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set before it is split.
+
+    Args:
+        class_names: One name for each label, empty without labels.
+        image_size: Pixels a side that suit the data set.
+        channels: Channels that suit the data set, 1 or 3.
+        train: Images to learn from; a validation split, and where ``test`` is ``None`` a test
+            split, are taken from them.
+        test: The official test images, where there are some.
+        anomalies: Images that do not belong, where there are some.
+    """
+
+    class_names: tuple[str, ...]
+    image_size: int
+    channels: int
+    train: ImageSource
+    test: ImageSource | None
+    anomalies: ImageSource | None
+
+
+def resize(images: Bytes, size: int) -> Bytes:
+    """Resize square images by antialiased bicubic interpolation.
+
+    Args:
+        images: Bytes, shape ``(N, C, H, W)``.
+        size: Pixels a side.
+
+    Returns:
+        Bytes, shape ``(N, C, size, size)``.
+    """
+    if images.shape[2:] == (size, size):
+        return images
+    resized = v2.functional.resize(
+        torch.from_numpy(images),
+        [size, size],
+        interpolation=v2.InterpolationMode.BICUBIC,
+        antialias=True,
+    )
+    array: npt.NDArray[Any] = resized.numpy()
+    return array
+
+
+def with_channels(images: Bytes, channels: int) -> Bytes:
+    """Repeat grey images to three channels, or weigh colours to grey by ITU-R BT.601 luma.
+
+    Args:
+        images: Bytes, shape ``(N, C, H, W)`` with ``C`` 1 or 3.
+        channels: 1 or 3.
+
+    Example:
+        >>> with_channels(np.full((1, 1, 2, 2), 7, np.uint8), 3).shape
+        (1, 3, 2, 2)
+    """
+    if images.shape[1] == channels:
+        return images
+    if channels == 3:
+        return np.repeat(images, 3, axis=1)
+    luma = np.tensordot(images, np.array([0.299, 0.587, 0.114]), axes=([1], [0]))
+    return np.rint(luma).astype(np.uint8)[:, None]

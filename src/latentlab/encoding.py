@@ -1,0 +1,89 @@
+"""Images through a trained model: encode, decode and measure, a batch at a time."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from latentlab.batches import in_order, to_pixels
+from latentlab.config import PixelRange
+from latentlab.files import new_array
+from latentlab.latents import Floats, Latents
+from latentlab.models.base import ImageModel
+from latentlab.seeding import generator
+
+
+@torch.no_grad()
+def write_latents(
+    folder: Path,
+    model: ImageModel,
+    images: npt.NDArray[np.uint8],
+    *,
+    pixel_range: PixelRange,
+    batch_size: int,
+    seed: int,
+    device: torch.device,
+    keep_reconstructions: bool,
+) -> None:
+    """Encode a split and write what ``Latents`` describes, one ``.npy`` an array.
+
+    Memory is bounded by the batch: arrays grow on disk.
+
+    Args:
+        folder: Where the arrays go.
+        model: Trained, on the device.
+        images: Bytes, shape ``(N, C, H, W)``, in the order that rows come out.
+        pixel_range: Range of the pixels that the model sees.
+        batch_size: Images at a time.
+        seed: Of the posterior samples behind the loss terms.
+        device: Where to compute.
+        keep_reconstructions: Whether to write ``reconstructions`` too.
+    """
+    model.eval()
+    noise = generator(seed, device)
+    arrays: dict[str, Floats] = {}
+    start = 0
+    for batch in in_order(torch.from_numpy(images), batch_size):
+        pixels = to_pixels(batch, pixel_range, device)
+        mean, log_var = model.posterior(pixels)
+        decoded = model.decode(mean)
+        losses = model.loss(pixels, noise)
+        results = Latents(
+            mean=mean,
+            log_var=log_var,
+            squared_error=(decoded - pixels).square().flatten(1).mean(1),
+            reconstruction=losses.reconstruction,
+            kl=losses.kl,
+            reconstructions=decoded if keep_reconstructions else None,
+        )
+        for name, values in results._asdict().items():
+            if values is None:
+                continue
+            if name not in arrays:
+                shape = (len(images), *values.shape[1:])
+                arrays[name] = new_array(folder / f"{name}.npy", shape, np.float32)
+            arrays[name][start : start + len(batch)] = values.cpu().numpy()
+        start += len(batch)
+
+
+@torch.no_grad()
+def decode(
+    model: ImageModel, latents: npt.NDArray[np.floating], *, batch_size: int, device: torch.device
+) -> Floats:
+    """Decode latents to images.
+
+    Args:
+        model: Trained, on the device.
+        latents: Shape ``(N, D)``.
+        batch_size: Latents at a time.
+        device: Where to compute.
+
+    Returns:
+        Pixels in the model's range, shape ``(N, C, H, W)``.
+    """
+    model.eval()
+    codes = torch.from_numpy(np.asarray(latents, dtype=np.float32))
+    batches = [model.decode(codes_.to(device)).cpu() for codes_ in codes.split(batch_size)]
+    images: Floats = torch.cat(batches).numpy()
+    return images

@@ -1,0 +1,98 @@
+"""Files written whole or not at all, and read with errors that name them."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from latentlab.errors import LatentlabError
+
+REMEDY = "restore it with `dvc checkout`, or make it again with `dvc repro`"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` that takes its place when the block ends well.
+
+    The block may write a file or make a folder there. If it raises, what stood at ``path``
+    before still stands, and nothing else is left behind.
+
+    Example:
+        >>> import tempfile
+        >>> target = Path(tempfile.mkdtemp()) / "folder" / "note.txt"
+        >>> with replacing(target) as temporary:
+        ...     _ = temporary.write_text("whole")
+        >>> target.read_text()
+        'whole'
+    """
+    temporary = path.with_name(f".{path.name}.partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove(temporary)
+    try:
+        yield temporary
+        if path.is_dir():
+            _remove(path)
+        temporary.replace(path)
+    finally:
+        _remove(temporary)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def read_array(path: Path) -> npt.NDArray[Any]:
+    """An array from a ``.npy`` file, memory-mapped so that only what is used is read.
+
+    Changes to the array stay in memory: the file is never written.
+
+    Raises:
+        LatentlabError: If the file is missing, damaged or holds Python objects.
+    """
+    try:
+        if path.stat().st_size == 0:
+            raise ValueError("it is empty")
+        array: npt.NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise LatentlabError(f"{path}: not a readable .npy array ({error}); {REMEDY}") from error
+    return array
+
+
+def write_array(path: Path, array: npt.NDArray[Any]) -> None:
+    """Write an array as ``.npy``, without pickling."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, array, allow_pickle=False)
+
+
+def new_array(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """A zeroed ``.npy`` array on disk, to be filled a batch at a time without holding it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    array: npt.NDArray[Any] = np.lib.format.open_memmap(path, "w+", np.dtype(dtype), shape)
+    return array
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        LatentlabError: If the file is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LatentlabError(f"{path}: not readable JSON ({error}); {REMEDY}") from error
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON that repeats to the byte: sorted keys, no NaN, a final newline."""
+    with replacing(path) as temporary:
+        text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+        temporary.write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,107 @@
+"""The processed set on disk: bytes and labels of each split, memory-mapped."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from latentlab.config import PixelRange
+from latentlab.errors import LatentlabError
+from latentlab.files import REMEDY, read_array, read_json, write_json
+
+SPLITS = ("train", "validation", "test", "anomalies")
+
+PIXEL_BOUNDS: dict[PixelRange, tuple[float, float]] = {
+    "unit": (0.0, 1.0),
+    "symmetric": (-1.0, 1.0),
+}
+
+
+class ImageSplit(NamedTuple):
+    """One split of a processed set.
+
+    Attributes:
+        images: Bytes, shape ``(N, C, H, W)``, memory-mapped.
+        labels: Shape ``(N,)``; -1 where an image has no class.
+    """
+
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class About:
+    """What is in a processed set.
+
+    Attributes:
+        dataset: The data set's name.
+        class_names: One name for each label, empty without labels.
+        image_size: Pixels a side.
+        channels: 1 or 3.
+        counts: Images in each split.
+        sha256: Digest of each split's pixels and labels.
+    """
+
+    dataset: str
+    class_names: tuple[str, ...]
+    image_size: int
+    channels: int
+    counts: dict[str, int]
+    sha256: dict[str, str]
+
+
+def read_split(folder: Path) -> ImageSplit:
+    """Open a split of a processed set.
+
+    Raises:
+        LatentlabError: If a file is missing, damaged, or does not fit the other.
+    """
+    images, labels = read_array(folder / "images.npy"), read_array(folder / "labels.npy")
+    if images.ndim != 4 or images.dtype != np.uint8:
+        raise LatentlabError(
+            f"{folder / 'images.npy'}: found {images.dtype} of shape {images.shape}, "
+            f"expected uint8 of shape (N, C, H, W); {REMEDY}"
+        )
+    if labels.shape != (len(images),):
+        raise LatentlabError(
+            f"{folder / 'labels.npy'}: found shape {labels.shape} beside {len(images)} images, "
+            f"expected ({len(images)},); {REMEDY}"
+        )
+    return ImageSplit(images, labels)
+
+
+def write_about(path: Path, about: About) -> None:
+    """Write ``about.json``."""
+    write_json(path, asdict(about))
+
+
+def read_about(path: Path) -> About:
+    """Read ``about.json``.
+
+    Raises:
+        LatentlabError: If it is missing, damaged, or not about a processed set.
+    """
+    content = read_json(path)
+    try:
+        return About(**{**content, "class_names": tuple(content["class_names"])})
+    except (TypeError, KeyError) as error:
+        raise LatentlabError(f"{path}: not about a processed set ({error}); {REMEDY}") from error
+
+
+def to_range(images: npt.NDArray[np.uint8], pixel_range: PixelRange) -> npt.NDArray[np.float32]:
+    """Bytes as floats in a pixel range.
+
+    Example:
+        >>> to_range(np.array([0, 255], np.uint8), "symmetric").tolist()
+        [-1.0, 1.0]
+    """
+    low, high = PIXEL_BOUNDS[pixel_range]
+    return images.astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
+
+
+def to_unit(pixels: npt.NDArray[np.float32], pixel_range: PixelRange) -> npt.NDArray[np.float32]:
+    """Floats of a pixel range brought to ``[0, 1]``, to be shown or compared."""
+    low, high = PIXEL_BOUNDS[pixel_range]
+    return (pixels - np.float32(low)) / np.float32(high - low)

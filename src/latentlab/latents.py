@@ -1,0 +1,66 @@
+"""What a model made of a split, as memory-mapped arrays; no torch is needed to read it."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from latentlab.errors import LatentlabError
+from latentlab.files import REMEDY, read_array
+
+Floats = npt.NDArray[np.float32]
+OPTIONAL = ("log_var", "kl", "reconstructions")
+
+
+class Latents(NamedTuple):
+    """What a model makes of one split; ``None`` for what it has not.
+
+    Attributes:
+        mean: Posterior means, shape ``(N, D)``.
+        log_var: Posterior log-variances, shape ``(N, D)``; ``None`` for an autoencoder.
+        squared_error: Of the posterior-mean reconstruction, averaged over pixels, in squared
+            units of the pixel range, shape ``(N,)``.
+        reconstruction: The loss term of one posterior sample, shape ``(N,)``.
+        kl: Nats, shape ``(N,)``; ``None`` for an autoencoder.
+        reconstructions: Decoded posterior means in the pixel range, shape ``(N, C, H, W)``;
+            ``None`` where they were not kept.
+    """
+
+    mean: Floats
+    log_var: Floats | None
+    squared_error: Floats
+    reconstruction: Floats
+    kl: Floats | None
+    reconstructions: Floats | None
+
+
+def read_latents(folder: Path) -> Latents:
+    """Open the arrays of one split.
+
+    Raises:
+        LatentlabError: If an array is missing or damaged, or does not fit the others.
+    """
+    arrays = {
+        name: None
+        if name in OPTIONAL and not (folder / f"{name}.npy").exists()
+        else read_array(folder / f"{name}.npy")
+        for name in Latents._fields
+    }
+    lengths = {name: len(array) for name, array in arrays.items() if array is not None}
+    if len(set(lengths.values())) != 1:
+        raise LatentlabError(f"{folder}: arrays of different lengths {lengths}; {REMEDY}")
+    return Latents(**arrays)  # type: ignore[arg-type]
+
+
+def calibration_errors(folder: Path) -> Floats:
+    """Squared errors of normal images, to set a threshold by, shape ``(N,)``.
+
+    They are those of the validation images, which took no part in the fit; where none were held
+    out, those of the training images, which lie lower.
+
+    Args:
+        folder: Of a model's latents, with a folder for each split.
+    """
+    validation = read_latents(folder / "validation").squared_error
+    return validation if len(validation) else read_latents(folder / "train").squared_error

@@ -1,0 +1,1 @@
+"""Measures: pure functions on arrays, each with its range and direction."""

@@ -1,0 +1,300 @@
+"""Gaussian mixtures on latents: fit, order, name by class, sample, save and load."""
+
+import warnings
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+
+from latentlab.config import Covariance
+from latentlab.errors import LatentlabError
+from latentlab.files import REMEDY, replacing
+
+Array = npt.NDArray[np.float64]
+Classes = npt.NDArray[np.int64]
+
+NO_CLASS = -1
+# A fit that stays ill-conditioned is tried again with ten times the regularisation, this often.
+ESCALATIONS = 3
+
+
+@final
+@dataclass(frozen=True)
+class Mixture:
+    """A fitted Gaussian mixture; components are ordered by falling weight.
+
+    Attributes:
+        covariance: ``full``, ``tied``, ``diag`` or ``spherical``.
+        weights: Shape ``(K,)``, summing to 1.
+        means: Shape ``(K, D)``.
+        covariances: Shape depends on ``covariance``::
+
+            (K, D, D)  full
+            (D, D)     tied
+            (K, D)     diag
+            (K,)       spherical
+
+        precisions_cholesky: Cholesky factors of the inverse covariances, the same shape.
+        one_to_one_class: Class of each component, shape ``(K,)``, no class twice (Hungarian
+            matching on train labels); ``NO_CLASS`` where none is left.
+        majority_class: Most frequent train class of each component, shape ``(K,)``; ``NO_CLASS``
+            for a component without images.
+        named_one_to_one: Whether ``component_class`` is the one-to-one naming: it is when there
+            is one component a class.
+        regularisation: What was added to the covariances, in squared latent units.
+        smallest_count: Train images in the smallest component.
+    """
+
+    covariance: Covariance
+    weights: Array
+    means: Array
+    covariances: Array
+    precisions_cholesky: Array
+    one_to_one_class: Classes
+    majority_class: Classes
+    named_one_to_one: bool
+    regularisation: float
+    smallest_count: int
+
+    @property
+    def component_class(self) -> Classes:
+        """The naming that predictions use, shape ``(K,)``."""
+        return self.one_to_one_class if self.named_one_to_one else self.majority_class
+
+    def predict(self, latents: npt.NDArray[np.floating]) -> Classes:
+        """Most probable component of each latent, shape ``(N,)``."""
+        clusters: Classes = self._model().predict(_doubles(latents)).astype(np.int64)
+        return clusters
+
+    def log_density(self, latents: npt.NDArray[np.floating]) -> Array:
+        """Log-density of each latent under the mixture, in nats, shape ``(N,)``."""
+        densities: Array = self._model().score_samples(_doubles(latents))
+        return densities
+
+    def full_covariances(self) -> Array:
+        """Covariances of the components as matrices, shape ``(K, D, D)``."""
+        components, dimensions = self.means.shape
+        identity = np.eye(dimensions)
+        match self.covariance:
+            case "full":
+                return self.covariances
+            case "tied":
+                return np.broadcast_to(self.covariances, (components, dimensions, dimensions))
+            case "diag":
+                return self.covariances[:, :, None] * identity
+            case "spherical":
+                return self.covariances[:, None, None] * identity
+
+    def sample(self, component: int, count: int, rng: np.random.Generator) -> Array:
+        """Draw latents from one component, shape ``(count, D)``."""
+        factor = np.linalg.cholesky(self.full_covariances()[component])
+        noise = rng.standard_normal((count, self.means.shape[1]))
+        draws: Array = self.means[component] + noise @ factor.T
+        return draws
+
+    def _model(self) -> GaussianMixture:
+        """scikit-learn's estimator in its fitted state."""
+        model = GaussianMixture(len(self.weights), covariance_type=self.covariance)
+        model.weights_, model.means_ = self.weights, self.means
+        model.covariances_ = self.covariances
+        model.precisions_cholesky_ = self.precisions_cholesky
+        return model
+
+
+def fit_mixture(
+    latents: npt.NDArray[np.floating],
+    labels: Classes,
+    *,
+    classes: int,
+    components: int | None,
+    covariance: Covariance,
+    starts: int,
+    max_iterations: int,
+    regularisation: float,
+    seed: int,
+) -> Mixture:
+    """Fit a mixture by expectation-maximisation, in float64, and name its components.
+
+    Args:
+        latents: Train latents, shape ``(N, D)``.
+        labels: Their classes, shape ``(N,)``; used to name components, never to fit them.
+        classes: Number of classes; 0 without labels.
+        components: ``K``; ``None`` for one a class.
+        covariance: Shape of the covariances.
+        starts: Fits from different k-means starts; the one of the highest likelihood is kept.
+        max_iterations: Steps of EM in each fit.
+        regularisation: Added to the diagonals, in units of the mean variance of the latents, so
+            that it means the same at any scale.
+        seed: Of the starts.
+
+    Raises:
+        LatentlabError: If the latents are not finite or constant, fewer than the components, or
+            the fit does not converge or stays ill-conditioned.
+    """
+    points = _doubles(latents)
+    k = components or classes
+    if k == 0:
+        raise LatentlabError(
+            "gmm.components: empty means one a class, and the data set has no classes; give a number"
+        )
+    if len(points) < k:
+        raise LatentlabError(
+            f"gmm.components: found {k}, but there are {len(points)} training latents; "
+            f"allowed: 1 to {len(points)}"
+        )
+    if not np.isfinite(points).all():
+        raise LatentlabError("latents are not all finite; train again with a lower learning_rate")
+    # 1 is the scale of a standard normal prior: a standard deviation of 1e-6 of it is a constant.
+    variance = float(points.var(axis=0).mean())
+    if variance < 1e-12:
+        raise LatentlabError(
+            f"latents are constant (mean variance {variance:.2g}): the posterior has collapsed, or "
+            "the model did not learn, and there is nothing to cluster; lower the model's beta or "
+            "learning_rate, or raise epochs"
+        )
+    model, added = _fit_regularised(
+        points, k, covariance, starts, max_iterations, regularisation * variance, variance, seed
+    )
+    order = np.argsort(-model.weights_, kind="stable")
+    per_component = covariance != "tied"
+    clusters = np.argsort(order)[model.predict(points)]
+    counts = _counts(clusters, labels, k, classes)
+    return Mixture(
+        covariance=covariance,
+        weights=model.weights_[order],
+        means=model.means_[order],
+        covariances=model.covariances_[order] if per_component else model.covariances_,
+        precisions_cholesky=(
+            model.precisions_cholesky_[order] if per_component else model.precisions_cholesky_
+        ),
+        one_to_one_class=one_to_one_classes(counts),
+        majority_class=majority_classes(counts),
+        named_one_to_one=k == classes,
+        regularisation=added,
+        smallest_count=int(np.bincount(clusters, minlength=k).min()),
+    )
+
+
+def one_to_one_classes(counts: npt.NDArray[np.int64]) -> Classes:
+    """Match components and classes so that most images agree, no class used twice.
+
+    Args:
+        counts: Images by component and class, shape ``(K, classes)``.
+
+    Returns:
+        Class of each component, shape ``(K,)``; ``NO_CLASS`` for components left over.
+
+    References:
+        Kuhn, The Hungarian method for the assignment problem (1955).
+        https://doi.org/10.1002/nav.3800020109
+
+    Example:
+        >>> one_to_one_classes(np.array([[5, 4], [6, 0]])).tolist()
+        [1, 0]
+    """
+    named = np.full(len(counts), NO_CLASS)
+    rows, columns = linear_sum_assignment(counts, maximize=True)
+    named[rows] = columns
+    return named
+
+
+def majority_classes(counts: npt.NDArray[np.int64]) -> Classes:
+    """Give each component its most frequent class; a class may have several components, or none.
+
+    Args:
+        counts: Images by component and class, shape ``(K, classes)``.
+
+    Returns:
+        Class of each component, shape ``(K,)``; ``NO_CLASS`` for components without images.
+
+    Example:
+        >>> majority_classes(np.array([[5, 4], [6, 0], [0, 0]])).tolist()
+        [0, 0, -1]
+    """
+    if counts.shape[1] == 0:
+        return np.full(len(counts), NO_CLASS)
+    return np.where(counts.sum(axis=1) > 0, counts.argmax(axis=1), NO_CLASS)
+
+
+def save_mixture(mixture: Mixture, path: Path) -> None:
+    """Write a mixture as ``.npz``, without pickling."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **asdict(mixture))
+
+
+def load_mixture(path: Path) -> Mixture:
+    """Read what ``save_mixture`` wrote.
+
+    Raises:
+        LatentlabError: If the file is missing, damaged, or not a mixture.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            content = {name: arrays[name] for name in arrays.files}
+        scalars = ("covariance", "named_one_to_one", "regularisation", "smallest_count")
+        return Mixture(**{**content, **{name: content[name].item() for name in scalars}})
+    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
+        raise LatentlabError(f"{path}: not a readable mixture ({error}); {REMEDY}") from error
+
+
+def _fit_regularised(
+    points: Array,
+    components: int,
+    covariance: Covariance,
+    starts: int,
+    max_iterations: int,
+    added: float,
+    variance: float,
+    seed: int,
+) -> tuple[GaussianMixture, float]:
+    """The fitted estimator, and what had to be added to the covariances to get it."""
+    for escalation in range(ESCALATIONS + 1):
+        model = GaussianMixture(
+            components,
+            covariance_type=covariance,
+            n_init=starts,
+            max_iter=max_iterations,
+            reg_covar=added,
+            random_state=seed,
+        )
+        try:
+            with warnings.catch_warnings():
+                # Converged or not is asked of the model itself, right below.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                model.fit(points)
+        except ValueError as error:
+            if escalation == ESCALATIONS:
+                raise LatentlabError(
+                    f"gmm: the covariances stay ill-conditioned with {added:.3g} added "
+                    f"({error}); lower gmm.components, raise gmm.regularisation, or set "
+                    "gmm.covariance to diag"
+                ) from error
+            added = max(10 * added, 1e-6 * variance)
+            continue
+        if not model.converged_:
+            raise LatentlabError(
+                f"gmm.max_iterations: the likeliest of {starts} fits of {components} components "
+                f"did not converge in {max_iterations} steps; raise it, lower gmm.components, or "
+                "raise gmm.regularisation"
+            )
+        return model, added
+    raise AssertionError("every escalation returns, continues or raises")
+
+
+def _counts(
+    clusters: npt.NDArray[np.intp], labels: Classes, components: int, classes: int
+) -> npt.NDArray[np.int64]:
+    """Images by component and class, shape ``(K, classes)``; images without class do not count."""
+    counts = np.zeros((components, classes), dtype=np.int64)
+    labelled = labels >= 0
+    np.add.at(counts, (clusters[labelled], labels[labelled]), 1)
+    return counts
+
+
+def _doubles(latents: npt.NDArray[np.floating]) -> Array:
+    return np.asarray(latents, dtype=np.float64)

@@ -1,0 +1,1 @@
+"""Models: one abstract base, one final class a file, networks as functions."""

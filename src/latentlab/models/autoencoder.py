@@ -1,0 +1,47 @@
+"""Deterministic autoencoder."""
+
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from latentlab.models.base import ImageModel, Losses, Posterior
+from latentlab.models.likelihood import PixelLikelihood
+
+
+@final
+class Autoencoder(ImageModel):
+    """An encoder to a code and a decoder back, trained to reconstruct.
+
+    Args:
+        encoder: ``(B, C, H, W)`` to ``(B, D)``.
+        decoder: ``(B, D)`` to logits of shape ``(B, C, H, W)``.
+        likelihood: What to make of the logits.
+        latent_dim: ``D``.
+
+    References:
+        Hinton & Salakhutdinov, Reducing the Dimensionality of Data with Neural Networks (2006).
+        https://doi.org/10.1126/science.1127647
+    """
+
+    def __init__(
+        self, encoder: nn.Module, decoder: nn.Module, likelihood: PixelLikelihood, latent_dim: int
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.likelihood = likelihood
+        self.latent_dim = latent_dim
+
+    def posterior(self, images: Tensor) -> Posterior:
+        """The code of each image, which has no variance."""
+        return Posterior(self.encoder(images), None)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Decode to images in the pixel range."""
+        return self.likelihood.pixels(self.decoder(latents))
+
+    def loss(self, images: Tensor, generator: torch.Generator) -> Losses:
+        """Reconstruction loss of each image."""
+        reconstruction = self.likelihood(self.decoder(self.encoder(images)), images)
+        return Losses(total=reconstruction, reconstruction=reconstruction, kl=None)

@@ -1,0 +1,66 @@
+"""What every model can do."""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Posterior(NamedTuple):
+    """What the encoder says of each image.
+
+    Attributes:
+        mean: Shape ``(B, D)``; the code itself for a deterministic model.
+        log_var: Log-variances, shape ``(B, D)``; ``None`` for a deterministic model.
+    """
+
+    mean: Tensor
+    log_var: Tensor | None
+
+
+class Losses(NamedTuple):
+    """Loss terms of a batch, each of shape ``(B,)``.
+
+    Attributes:
+        total: What training minimises.
+        reconstruction: Nats an image, or summed squared error for the loss ``mse``.
+        kl: Nats an image, before its weight; ``None`` for a deterministic model.
+    """
+
+    total: Tensor
+    reconstruction: Tensor
+    kl: Tensor | None
+
+    def named(self) -> dict[str, Tensor]:
+        """The terms that the model has."""
+        return {name: term for name, term in self._asdict().items() if term is not None}
+
+
+class ImageModel(nn.Module, ABC):
+    """A model that turns images into latents and latents into images.
+
+    Images are floats in the model's pixel range, shape ``(B, C, H, W)``; latents have shape
+    ``(B, D)``. Nothing concrete here is overridden in a model.
+
+    Attributes:
+        latent_dim: ``D``.
+    """
+
+    latent_dim: int
+
+    @abstractmethod
+    def posterior(self, images: Tensor) -> Posterior:
+        """Encode without sampling."""
+
+    @abstractmethod
+    def decode(self, latents: Tensor) -> Tensor:
+        """Decode to images in the pixel range."""
+
+    @abstractmethod
+    def loss(self, images: Tensor, generator: torch.Generator) -> Losses:
+        """Loss terms of each image; the generator feeds the posterior samples, if any."""
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Encode to latents that depend on no draw: the posterior means."""
+        return self.posterior(images).mean

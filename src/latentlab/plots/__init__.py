@@ -1,0 +1,1 @@
+"""Pictures: data in, a matplotlib ``Figure`` out; nothing is computed, shown or saved here."""

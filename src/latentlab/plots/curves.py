@@ -1,0 +1,64 @@
+"""Curves over epochs and thresholds."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from latentlab.plots.style import INK, colour, new_figure
+
+TERMS = ("total", "reconstruction", "kl")
+
+
+def loss_curves(history: pd.DataFrame, unit: str, title: str) -> Figure:
+    """Each loss term over the epochs, on train and validation; a line marks the epoch kept.
+
+    Args:
+        history: One row an epoch, as ``fit`` yields it, with a column ``kept``.
+        unit: Of the loss, for the axes.
+        title: Above the panels.
+    """
+    terms = [term for term in TERMS if f"train_{term}" in history]
+    if "kl" not in terms:
+        terms = ["total"]  # without a KL the reconstruction is the total
+    figure = new_figure(3.2)
+    kept = history.loc[history["kept"] == 1, "epoch"].item()
+    for axes, term in zip(np.atleast_1d(figure.subplots(1, len(terms))), terms, strict=True):
+        for index, split in enumerate(("train", "validation")):
+            if f"{split}_{term}" in history:
+                axes.plot(
+                    history["epoch"],
+                    history[f"{split}_{term}"],
+                    color=colour(index),
+                    linestyle=("-", "--")[index],
+                    label=split,
+                )
+        axes.axvline(kept, color=INK, linewidth=0.8, linestyle=":", label=f"kept: epoch {kept}")
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(f"{term} ({unit})")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    figure.suptitle(title, color=INK)
+    return figure
+
+
+def roc_curve(
+    false_positive_rate: npt.NDArray[np.float64],
+    true_positive_rate: npt.NDArray[np.float64],
+    auroc: float,
+    title: str,
+) -> Figure:
+    """Share of anomalies found over share of normal images mistaken for them."""
+    figure = new_figure(4.5)
+    axes = figure.subplots()
+    axes.plot(false_positive_rate, true_positive_rate, color=colour(0), label=f"AUROC {auroc:.4f}")
+    axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":", label="chance: 0.5")
+    axes.set_xlabel("false positive rate (normal images called anomalous)")
+    axes.set_ylabel("true positive rate (anomalies found)")
+    axes.set_aspect("equal")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="lower right")
+    figure.suptitle(title, color=INK)
+    return figure

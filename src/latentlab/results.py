@@ -1,0 +1,81 @@
+"""All that the pipeline knows of one model, read back for pictures and tables."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+import pandas as pd
+
+from latentlab.errors import LatentlabError
+from latentlab.files import REMEDY
+from latentlab.latents import Latents, read_latents
+from latentlab.mixture import Mixture, load_mixture
+
+
+@final
+@dataclass(frozen=True)
+class Results:
+    """What the stages wrote about one model.
+
+    Attributes:
+        model: Its name.
+        history: One row an epoch.
+        train: Latents of the training images.
+        test: Latents of the test images, with reconstructions.
+        mixture: Fitted on the train latents.
+        scores: Columns group, metric, value.
+        confusion: True classes by the class of the cluster; ``None`` without labels.
+        roc: Columns false_positive_rate, true_positive_rate; ``None`` without anomalies.
+    """
+
+    model: str
+    history: pd.DataFrame
+    train: Latents
+    test: Latents
+    mixture: Mixture
+    scores: pd.DataFrame
+    confusion: pd.DataFrame | None
+    roc: pd.DataFrame | None
+
+    def score(self, group: str, metric: str) -> float:
+        """One figure of the scores."""
+        chosen = (self.scores["group"] == group) & (self.scores["metric"] == metric)
+        return float(self.scores.loc[chosen, "value"].item())
+
+
+def read_results(model: str, models: Path, latents: Path, evaluated: Path) -> Results:
+    """Read what the stages wrote about one model.
+
+    Args:
+        model: Its name, a folder in each of the others.
+        models: Of histories and mixtures.
+        latents: Of encoded splits.
+        evaluated: Of scores and the curves behind them.
+
+    Raises:
+        LatentlabError: If a file is missing or damaged.
+    """
+    folder = evaluated / model
+    return Results(
+        model=model,
+        history=_read_csv(models / model / "history.csv"),
+        train=read_latents(latents / model / "train"),
+        test=read_latents(latents / model / "test"),
+        mixture=load_mixture(models / model / "mixture.npz"),
+        scores=_read_csv(folder / "scores.csv"),
+        confusion=_read_optional(folder / "confusion.csv", index="actual"),
+        roc=_read_optional(folder / "roc.csv"),
+    )
+
+
+def _read_optional(path: Path, index: str | None = None) -> pd.DataFrame | None:
+    return _read_csv(path, index) if path.exists() else None
+
+
+def _read_csv(path: Path, index: str | None = None) -> pd.DataFrame:
+    try:
+        # Class names are text, also where they look like numbers.
+        frame = pd.read_csv(path, dtype={index: str} if index else None)
+    except (OSError, ValueError) as error:
+        raise LatentlabError(f"{path}: not a readable table ({error}); {REMEDY}") from error
+    return frame.set_index(index) if index else frame

@@ -1,0 +1,38 @@
+"""The one door to torchvision, which also opens beside a CPU-only torch.
+
+On Linux the package index's torchvision is built for CUDA. Beside a CPU build of torch its
+compiled extension does not load, and the import dies with ``operator torchvision::nms does not
+exist``. Data sets, transforms and grids need none of the compiled operators, so their two
+missing schemas are declared first, only where the extension cannot load.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+
+
+def _extension_loads() -> bool:
+    spec = find_spec("torchvision")
+    if spec is None or spec.origin is None:
+        return False
+    try:
+        for library in Path(spec.origin).parent.glob("_C*"):
+            torch.ops.load_library(library)
+            return True
+    except OSError:
+        pass
+    return False
+
+
+if not _extension_loads():
+    # The declarations live as long as the library object does.
+    _SCHEMAS = torch.library.Library("torchvision", "FRAGMENT")
+    _SCHEMAS.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    _SCHEMAS.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
+from torchvision import datasets, tv_tensors  # noqa: E402
+from torchvision.transforms import v2  # noqa: E402
+from torchvision.utils import make_grid  # noqa: E402
+
+__all__ = ["datasets", "make_grid", "tv_tensors", "v2"]

@@ -1,0 +1,34 @@
+"""Weights of a model on disk: safetensors, which load without running code."""
+
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from latentlab.errors import LatentlabError
+from latentlab.files import REMEDY, replacing
+from latentlab.models.base import ImageModel
+
+
+def save_weights(model: ImageModel, path: Path) -> None:
+    """Write a model's weights and buffers."""
+    with replacing(path) as temporary:
+        state = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
+        save_file(state, temporary)
+
+
+def load_weights(model: ImageModel, path: Path) -> None:
+    """Put saved weights into a model of the same architecture, in place.
+
+    Raises:
+        LatentlabError: If the file is missing or damaged, or belongs to another architecture.
+    """
+    try:
+        model.load_state_dict(load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise LatentlabError(f"{path}: not readable weights ({error}); {REMEDY}") from error
+    except RuntimeError as error:
+        raise LatentlabError(
+            f"{path}: weights of another architecture than params.yaml describes ({error}); "
+            "train it anew with `dvc repro`"
+        ) from error

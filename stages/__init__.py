@@ -1,0 +1,31 @@
+"""DVC stages: thin scripts that read files, call the library and write files."""
+
+import sys
+from pathlib import Path
+
+import typer
+
+# `dvc exp run --temp` and `--queue` work in a copy of the checkout, while an editable install
+# points at the original. The library beside these stages must win, or an experiment would record
+# one code and run another.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from latentlab.errors import LatentlabError
+
+INPUT_FILE = typer.Option(exists=True, dir_okay=False, help="Read.")
+INPUT_FOLDER = typer.Option(exists=True, file_okay=False, help="Read.")
+OUTPUT = typer.Option(help="Written.")
+MODEL = typer.Option(help="A key of `models` in the params file.")
+
+
+def new_app() -> typer.Typer:
+    """A command line with plain tracebacks, which DVC's log can show."""
+    return typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+def run(app: typer.Typer) -> None:
+    """Run a stage; a fault of its input is a message and status 1, not a traceback."""
+    try:
+        app()
+    except LatentlabError as error:
+        sys.exit(f"error: {error}")

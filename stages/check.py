@@ -1,0 +1,28 @@
+"""`params.yaml` in, a constant file out: a bad parameter stops here, with every output intact."""
+
+from pathlib import Path
+from typing import Annotated
+
+from latentlab.config import load_params
+from latentlab.files import replacing
+from stages import INPUT_FILE, OUTPUT, new_app, run
+
+app = new_app()
+
+
+@app.command()
+def main(
+    params: Annotated[Path, INPUT_FILE],
+    checked: Annotated[Path, OUTPUT],
+) -> None:
+    """Refuse unknown keys and bad values in the params file, by name."""
+    load_params(params)
+    # Constant, so that what depends on it re-runs for its own params only.
+    with replacing(checked) as temporary:
+        temporary.write_text(
+            "params.yaml names every key and no other, each with a value in range\n"
+        )
+
+
+if __name__ == "__main__":
+    run(app)

@@ -1,0 +1,82 @@
+"""All results in; pictures, and long tables for the interactive plots, out."""
+
+from pathlib import Path
+from typing import Annotated
+
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from latentlab import gallery, tables
+from latentlab.config import load_params
+from latentlab.files import replacing
+from latentlab.images import read_about, read_split
+from latentlab.models.build import build_model
+from latentlab.plots.style import save_png
+from latentlab.results import read_results
+from latentlab.seeding import make_repeatable, resolve_device
+from latentlab.weights import load_weights
+from stages import INPUT_FILE, INPUT_FOLDER, OUTPUT, new_app, run
+
+app = new_app()
+
+
+@app.command()
+def main(
+    train: Annotated[Path, INPUT_FOLDER],
+    test: Annotated[Path, INPUT_FOLDER],
+    anomalies: Annotated[Path, INPUT_FOLDER],
+    about: Annotated[Path, INPUT_FILE],
+    models: Annotated[Path, INPUT_FOLDER],
+    latents: Annotated[Path, INPUT_FOLDER],
+    evaluated: Annotated[Path, INPUT_FOLDER],
+    plots: Annotated[Path, OUTPUT],
+    params: Annotated[Path, INPUT_FILE] = Path("params.yaml"),
+) -> None:
+    """Draw every picture of every model that runs."""
+    settings = load_params(params)
+    device = resolve_device(settings.device)
+    make_repeatable(settings.seed, settings.threads)
+    known, images, strange = read_about(about), read_split(test), read_split(anomalies)
+    names, look = known.class_names, (settings.plot.examples, settings.plot.colour_map)
+    results = [read_results(name, models, latents, evaluated) for name in settings.run_models]
+    with replacing(plots) as temporary, threadpool_limits(settings.threads):
+        pictures = temporary / "images"
+        figure = gallery.dataset_figure(read_split(train), names, known.dataset, *look)
+        save_png(figure, pictures / "dataset.png")
+        if len(strange.images):
+            figure = gallery.anomalies_figure(strange, known.dataset, *look)
+            save_png(figure, pictures / "anomalies.png")
+        for each in tqdm(results, desc="plot", unit="model", disable=None):
+            network = build_model(
+                settings.model(each.model),
+                images.images.shape[1:],
+                settings.latent_dim,
+                settings.pixel_range,
+            ).to(device)
+            load_weights(network, models / each.model / "weights.safetensors")
+            for name, figure in gallery.model_figures(
+                each,
+                network,
+                images,
+                names,
+                params=settings.model(each.model),
+                pixel_range=settings.pixel_range,
+                examples=settings.plot.examples,
+                colour_map=settings.plot.colour_map,
+                scatter_points=settings.plot.scatter_points,
+                seed=settings.seed,
+                device=device,
+            ):
+                save_png(figure, pictures / each.model / f"{name}.png")
+        for name, table in {
+            "scores": tables.scores(results),
+            "curves": tables.curves(results),
+            "confusion": tables.confusion(results),
+            "roc": tables.roc(results),
+            "latents": tables.latents(results, images.labels, names),
+        }.items():
+            table.to_csv(temporary / f"{name}.csv", index=False, float_format="%.6g")
+
+
+if __name__ == "__main__":
+    run(app)

@@ -1,0 +1,61 @@
+"""Train and validation images in, a model's weights and loss history out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from latentlab.config import load_params
+from latentlab.files import replacing
+from latentlab.images import read_split
+from latentlab.models.build import build_model
+from latentlab.seeding import make_repeatable, resolve_device
+from latentlab.training import fit, kept_epoch
+from latentlab.weights import save_weights
+from stages import INPUT_FILE, INPUT_FOLDER, MODEL, OUTPUT, new_app, run
+
+app = new_app()
+
+
+@app.command()
+def main(
+    model: Annotated[str, MODEL],
+    train: Annotated[Path, INPUT_FOLDER],
+    validation: Annotated[Path, INPUT_FOLDER],
+    weights: Annotated[Path, OUTPUT],
+    history: Annotated[Path, OUTPUT],
+    params: Annotated[Path, INPUT_FILE] = Path("params.yaml"),
+) -> None:
+    """Train one model of the params file and keep its best epoch."""
+    settings = load_params(params)
+    device = resolve_device(settings.device)
+    make_repeatable(settings.seed, settings.threads)
+    images, held_out = read_split(train).images, read_split(validation).images
+    network = build_model(
+        settings.model(model), images.shape[1:], settings.latent_dim, settings.pixel_range
+    ).to(device)
+    epochs = fit(
+        network,
+        torch.from_numpy(images),
+        torch.from_numpy(held_out),
+        pixel_range=settings.pixel_range,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        optimizer=settings.train.optimizer,
+        seed=settings.seed,
+        device=device,
+    )
+    # `disable=None` shows the bar on a terminal and stays quiet in a log.
+    rows = list(tqdm(epochs, total=settings.epochs, desc=model, unit="epoch", disable=None))
+    save_weights(network, weights)
+    frame = pd.DataFrame(rows).astype({"epoch": int})
+    frame["kept"] = (frame["epoch"] == kept_epoch(rows)).astype(int)
+    with replacing(history) as temporary:
+        frame.to_csv(temporary, index=False, float_format="%.6g")
+
+
+if __name__ == "__main__":
+    run(app)
