@@ -9,7 +9,7 @@ import torch
 from latentlab.batches import in_order, to_pixels
 from latentlab.config import PixelRange
 from latentlab.files import new_array
-from latentlab.latents import Floats, Latents
+from latentlab.latents import Floats
 from latentlab.models.base import ImageModel
 from latentlab.seeding import generator
 
@@ -26,7 +26,7 @@ def write_latents(
     device: torch.device,
     keep_reconstructions: bool,
 ) -> None:
-    """Encode a split and write what ``Latents`` describes, one ``.npy`` an array.
+    """Encode a split and write the arrays that ``latents.Latents`` describes, one ``.npy`` each.
 
     Memory is bounded by the batch: arrays grow on disk.
 
@@ -49,15 +49,15 @@ def write_latents(
         mean, log_var = model.posterior(pixels)
         decoded = model.decode(mean)
         losses = model.loss(pixels, noise)
-        results = Latents(
-            mean=mean,
-            log_var=log_var,
-            squared_error=(decoded - pixels).square().flatten(1).mean(1),
-            reconstruction=losses.reconstruction,
-            kl=losses.kl,
-            reconstructions=decoded if keep_reconstructions else None,
-        )
-        for name, values in results._asdict().items():
+        results = {
+            "mean": mean,
+            "log_var": log_var,
+            "squared_error": (decoded - pixels).square().flatten(1).mean(1),
+            "reconstruction": losses.reconstruction,
+            "kl": losses.kl,
+            "reconstructions": decoded if keep_reconstructions else None,
+        }
+        for name, values in results.items():
             if values is None:
                 continue
             if name not in arrays:

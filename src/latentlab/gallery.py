@@ -113,7 +113,15 @@ def model_figures(
     if results.roc is not None:
         auroc = results.score("anomaly", "auroc")
         title = f"{model}: anomalies by reconstruction error"
-        yield "roc", roc_curve(*results.roc.to_numpy().T, auroc, title)
+        yield (
+            "roc",
+            roc_curve(
+                results.roc["false_positive_rate"].to_numpy(),
+                results.roc["true_positive_rate"].to_numpy(),
+                auroc,
+                title,
+            ),
+        )
 
 
 def _reconstructions(

@@ -140,7 +140,7 @@ def fit_mixture(
     k = components or classes
     if k == 0:
         raise LatentlabError(
-            "gmm.components: empty means one a class, and the data set has no classes; give a number"
+            "gmm.components: empty means one a class, but the set has no classes; give a number"
         )
     if len(points) < k:
         raise LatentlabError(
@@ -153,7 +153,7 @@ def fit_mixture(
     variance = float(points.var(axis=0).mean())
     if variance < 1e-12:
         raise LatentlabError(
-            f"latents are constant (mean variance {variance:.2g}): the posterior has collapsed, or "
+            f"latents are constant (mean variance {variance:.2g}): the posterior has collapsed or "
             "the model did not learn, and there is nothing to cluster; lower the model's beta or "
             "learning_rate, or raise epochs"
         )

@@ -104,34 +104,33 @@ def write_predictions(
         written = 0
         for part in parts:
             for start in range(0, len(part.images), CHUNK):
-                chunk = Predictions(
-                    part.split, *(values[start : start + CHUNK] for values in part[1:])
-                )
-                frame = _frame(chunk, written, class_names, pixel_range, threshold)
+                rows = slice(start, start + CHUNK)
+                frame = _frame(part, rows, written, class_names, pixel_range, threshold)
                 frame.write_csv(file, include_header=written == 0, float_precision=DECIMALS)
                 written += len(frame)
 
 
 def _frame(
     part: Predictions,
-    first_row: int,
+    rows: slice,
+    first_id: int,
     class_names: Sequence[str],
     pixel_range: PixelRange,
     threshold: float,
 ) -> pl.DataFrame:
-    rows = len(part.images)
-    originals = to_range(part.images, pixel_range).reshape(rows, -1)
-    reconstructions = part.reconstructions.reshape(rows, -1)
-    pixels = np.stack([originals, reconstructions], axis=2).reshape(rows, -1)
+    errors = part.errors[rows].astype(np.float64)
+    count = len(errors)
+    originals = to_range(part.images[rows], pixel_range).reshape(count, -1)
+    reconstructions = part.reconstructions[rows].reshape(count, -1)
+    pixels = np.stack([originals, reconstructions], axis=2).reshape(count, -1)
     names = [f"{kind}_px{i}" for i in range(originals.shape[1]) for kind in ("orig", "recon")]
-    errors = part.errors.astype(np.float64)
     return pl.from_numpy(pixels, schema=names).select(
-        pl.Series("row_id", np.arange(first_row, first_row + rows)),
+        pl.Series("row_id", np.arange(first_id, first_id + count)),
         pl.all(),
         pl.lit(part.split).alias("split"),
-        pl.Series("label", _names(part.labels, class_names), dtype=pl.String),
-        pl.Series("predicted_label", _names(part.predicted, class_names), dtype=pl.String),
-        pl.Series("cluster", part.clusters),
+        pl.Series("label", _names(part.labels[rows], class_names), dtype=pl.String),
+        pl.Series("predicted_label", _names(part.predicted[rows], class_names), dtype=pl.String),
+        pl.Series("cluster", part.clusters[rows]),
         pl.Series("reconstruction_error", errors),
         pl.Series("anomaly_score", errors / threshold),
         pl.Series("is_anomaly", errors > threshold),

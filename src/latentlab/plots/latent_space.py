@@ -53,7 +53,8 @@ def latent_scatter(
     for label in np.unique(labels):
         chosen = labels == label
         axes.scatter(
-            *points[chosen].T,
+            points[chosen, 0],
+            points[chosen, 1],
             s=9,
             alpha=0.6,
             linewidths=0,
@@ -116,13 +117,13 @@ def latent_densities(
     figure = new_figure(4.5)
     axes = figure.subplots()
     values = points[:, 0]
-    edges = np.linspace(values.min(), values.max(), 61)
+    edges = np.linspace(values.min(), values.max(), 61).tolist()
     present = np.unique(labels)
     for label in present:
         axes.hist(
             values[labels == label],
             bins=edges,
-            weights=np.full((labels == label).sum(), 1 / (len(values) * np.diff(edges)[0])),
+            weights=np.full((labels == label).sum(), 1 / (len(values) * (edges[1] - edges[0]))),
             color=INK if label < 0 else colour(label),
             alpha=0.45,
             label="images" if label < 0 else class_names[label],

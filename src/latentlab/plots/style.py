@@ -1,6 +1,8 @@
 """One look for every picture, and PNG bytes that repeat."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -12,7 +14,7 @@ DPI = 100
 
 # Ten colours that stay apart for colour-blind readers: Petroff, Accessible Color Sequences for
 # Data Visualization (2021), https://arxiv.org/abs/2107.02270
-COLOURS = tuple(matplotlib.color_sequences["petroff10"])
+COLOURS: Sequence[Any] = matplotlib.color_sequences["petroff10"]
 # From the eleventh class on, colours come again with another marker.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 INK = "#333333"
@@ -24,7 +26,7 @@ def new_figure(height: float) -> Figure:
 
 
 def colour(index: int) -> tuple[float, float, float]:
-    """Colour of a class or component."""
+    """Colour of a class or component, red, green and blue in ``[0, 1]``."""
     red, green, blue = COLOURS[index % len(COLOURS)]
     return red, green, blue
 
