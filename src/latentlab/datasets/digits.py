@@ -1,4 +1,4 @@
-"""The embedded default: scikit-learn's 1,797 handwritten digits, with photographs as anomalies.
+"""The embedded default: scikit-learn's 1,797 handwritten digits, with real anomalies.
 
 The digits are the test part of the Optical Recognition of Handwritten Digits set (Alpaydin and
 Kaynak, 1998, https://doi.org/10.24432/C50P49): 8x8 pixels of 17 grey levels. They need no
@@ -21,7 +21,8 @@ CLASS_NAMES = tuple("0123456789")
 LEVELS = 16
 NATIVE_SIZE = 8
 IMAGE_SIZE = 28
-ANOMALIES_A_PHOTOGRAPH = 180
+PATCHES_A_PHOTOGRAPH = 90
+MIRRORED = 180
 PATCH_SIZE = 64
 
 DIGITS = "digits.csv.gz"
@@ -51,8 +52,10 @@ def fetch(folder: Path) -> None:
 def load(folder: Path, seed: int) -> DataSet:
     """Read the files that ``fetch`` wrote.
 
-    The anomalies are patches of scikit-learn's two sample photographs, brought to the digits'
-    8x8 pixels and 17 grey levels, so that neither resolution nor contrast gives them away.
+    Half of the anomalies are easy: patches of scikit-learn's two sample photographs, brought to
+    8x8 pixels and to the grey levels of a digit each, so that neither resolution, contrast nor
+    the share of ink gives them away. The other half are hard: digits in mirror writing, among
+    which a 0 or an 8 is hardly an anomaly, so that no score finds them all.
 
     Raises:
         LatentlabError: If a file is missing or damaged.
@@ -60,14 +63,15 @@ def load(folder: Path, seed: int) -> DataSet:
     table = np.loadtxt(gzip.decompress(_read(folder, DIGITS)).decode().splitlines(), delimiter=",")
     digits = table[:, :-1].reshape(-1, 1, NATIVE_SIZE, NATIVE_SIZE)
     rng = np.random.default_rng(seed)
-    patches = np.concatenate([_patches(folder, name, rng) for name in PHOTOGRAPHS])
+    mirrored = digits[rng.choice(len(digits), MIRRORED, replace=False)][..., ::-1]
+    anomalies = np.concatenate([_patches(folder, digits, rng), mirrored])
     return DataSet(
         class_names=CLASS_NAMES,
         image_size=IMAGE_SIZE,
         channels=1,
         train=ArraySource(_from_levels(digits), table[:, -1].astype(np.int64)),
         test=None,
-        anomalies=ArraySource(patches, np.full(len(patches), NO_LABEL)),
+        anomalies=ArraySource(_from_levels(anomalies), np.full(len(anomalies), NO_LABEL)),
     )
 
 
@@ -75,21 +79,29 @@ def _from_levels(levels: np.ndarray) -> Bytes:
     return np.rint(levels * (255 / LEVELS)).astype(np.uint8)
 
 
-def _patches(folder: Path, name: str, rng: np.random.Generator) -> Bytes:
-    """Random square patches of one photograph, shape ``(n, 1, 8, 8)``, stretched to 17 levels."""
+def _patches(folder: Path, digits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Random patches of the photographs with the levels of digits, shape ``(n, 1, 8, 8)``."""
+    patches = np.concatenate([_crops(folder, name, rng) for name in PHOTOGRAPHS])
+    order = patches.reshape(len(patches), -1).argsort(axis=1, kind="stable")
+    lenders = rng.choice(len(digits), len(patches), replace=False)
+    levels = np.empty(order.shape)
+    # The darkest pixel of a patch takes the darkest level of its digit, and so on.
+    np.put_along_axis(levels, order, np.sort(digits[lenders].reshape(order.shape), axis=1), axis=1)
+    return levels.reshape(patches.shape)
+
+
+def _crops(folder: Path, name: str, rng: np.random.Generator) -> Bytes:
+    """Random squares of one grey photograph, shrunk to the digits' size."""
     _read(folder, name)
     photograph = np.asarray(Image.open(folder / name).convert("L"))
     height, width = photograph.shape
-    rows = rng.integers(height - PATCH_SIZE, size=ANOMALIES_A_PHOTOGRAPH)
-    columns = rng.integers(width - PATCH_SIZE, size=ANOMALIES_A_PHOTOGRAPH)
+    rows = rng.integers(height - PATCH_SIZE, size=PATCHES_A_PHOTOGRAPH)
+    columns = rng.integers(width - PATCH_SIZE, size=PATCHES_A_PHOTOGRAPH)
     crops = [
         photograph[row : row + PATCH_SIZE, column : column + PATCH_SIZE]
         for row, column in zip(rows, columns, strict=True)
     ]
-    small = resize(np.stack(crops)[:, None], NATIVE_SIZE).astype(float)
-    low = small.min(axis=(1, 2, 3), keepdims=True)
-    high = small.max(axis=(1, 2, 3), keepdims=True)
-    return _from_levels(np.rint((small - low) / np.maximum(high - low, 1) * LEVELS))
+    return resize(np.stack(crops)[:, None], NATIVE_SIZE)
 
 
 def _read(folder: Path, name: str) -> bytes:

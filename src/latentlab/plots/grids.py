@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from latentlab.plots.style import INK, WIDTH, new_figure
 
 Floats = npt.NDArray[np.float32]
-LABEL_INCHES = 1.5
+LABEL_INCHES = 1.4
 TITLE_INCHES = 0.5
-MAX_TILE_INCHES = 0.9
+MAX_TILE_INCHES = 0.8
+RIGHT_INCHES = 0.1
 
 
 def image_grid(
@@ -28,9 +29,14 @@ def image_grid(
     """
     columns = max(len(row) for row in rows)
     channels, side = rows[0].shape[1:3]
-    tile = min((WIDTH - LABEL_INCHES) / columns, MAX_TILE_INCHES)
-    figure = new_figure(tile * len(rows) + TITLE_INCHES)
-    axes = figure.subplots()
+    tile = min((WIDTH - LABEL_INCHES - RIGHT_INCHES) / columns, MAX_TILE_INCHES)
+    height = tile * len(rows) + TITLE_INCHES
+    figure = new_figure(height)
+    # Placed by hand: a fixed margin for the names keeps grids of one width aligned.
+    figure.set_layout_engine("none")
+    axes = figure.add_axes(
+        (LABEL_INCHES / WIDTH, 0.0, tile * columns / WIDTH, 1 - TITLE_INCHES / height)
+    )
     # A white gap between tiles, and white where a row is short, in either colour map.
     gap = max(1, side // 14)
     step = side + gap
@@ -48,5 +54,5 @@ def image_grid(
     axes.set_xticks([])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    figure.suptitle(title, color=INK)
+    figure.suptitle(title, color=INK, y=1 - TITLE_INCHES / 2 / height, va="center")
     return figure

@@ -55,8 +55,8 @@ def latent_scatter(
         axes.scatter(
             points[chosen, 0],
             points[chosen, 1],
-            s=9,
-            alpha=0.6,
+            s=22,
+            alpha=0.8,
             linewidths=0,
             color=INK if label < 0 else colour(label),
             marker="o" if label < 0 else marker(label),
@@ -65,19 +65,21 @@ def latent_scatter(
     for index, (mean, covariance) in enumerate(
         zip(gaussians.means, gaussians.covariances, strict=True)
     ):
+        carried = gaussians.classes[index]
+        shade = INK if carried < 0 else colour(carried)
         variances, directions = np.linalg.eigh(covariance)
         angle = np.degrees(np.arctan2(directions[1, 1], directions[0, 1]))
         for sigmas in (1, 2):
             minor, major = 2 * sigmas * np.sqrt(np.maximum(variances, 0))
             axes.add_patch(
                 Ellipse(
-                    mean, major, minor, angle=angle, fill=False, edgecolor=INK,
-                    linewidth=1.2 / sigmas,
+                    mean, major, minor, angle=angle, fill=False, edgecolor=shade,
+                    linewidth=1.4, linestyle=("-", ":")[sigmas - 1], zorder=1,
                 )
             )  # fmt: skip
         axes.plot(*mean, marker="+", color=INK, markersize=9, markeredgewidth=1.6)
         axes.annotate(
-            component_name(index, gaussians.classes[index], class_names),
+            component_name(index, carried, class_names),
             mean,
             xytext=(4, 4),
             textcoords="offset points",
@@ -89,7 +91,7 @@ def latent_scatter(
     axes.set_ylabel(axis_names[1])
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(
-        title="class" if class_names else None, frameon=False, markerscale=2,
+        title="class" if class_names else None, frameon=False, markerscale=1.5,
         loc="upper left", bbox_to_anchor=(1, 1),
     )  # fmt: skip
     figure.suptitle(title, color=INK)
