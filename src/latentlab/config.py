@@ -233,7 +233,7 @@ def _sentence(fault: Any) -> str:
     """One fault as ``key: found VALUE; what is allowed``."""
     location = [str(part) for part in fault["loc"]]
     # A discriminated union puts its tag into the location: models.vae.vae.beta.
-    if location[0] == "models" and len(location) > 2:
+    if location[:1] == ["models"] and len(location) > 2:
         del location[2]
     key = ".".join(location)
     message = fault["msg"].removeprefix("Value error, ")

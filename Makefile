@@ -1,0 +1,52 @@
+# `make repro` and `make test` are all a newcomer needs; `make help` lists the rest.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# Stages run `python`, which must be the one of the virtual environment.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DVC_NO_ANALYTICS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help repro test check lint format clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+repro: $(BIN)/.runs  ## Install what a run needs, run the pipeline, show what came out
+	@dvc repro
+	@python tools/summary.py
+	@echo
+	@echo "pictures     plots/images/"
+	@echo "all figures  plots/scores.csv"
+	@echo "predictions  data/predictions/*/prediction.csv"
+
+test: $(BIN)/.develops  ## Run every test, the slow ones too
+	pytest
+
+check: lint  ## Lint, and run the fast tests
+	pytest -m "not slow"
+
+lint: $(BIN)/.develops  ## Check style and types
+	ruff check .
+	ruff format --check .
+	mypy
+
+format: $(BIN)/.develops  ## Bring the code into shape
+	ruff check --fix .
+	ruff format .
+
+clean:  ## Remove the virtual environment and what tools cache; results stay
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "latentlab needs Python 3.11 or newer, found " + sys.version.split()[0] + "; name one with: make PYTHON=/path/to/python")'
+	$(PYTHON) -m venv .venv
+
+$(BIN)/.runs: requirements.lock pyproject.toml | $(BIN)/python
+	python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(BIN)/.develops: requirements-dev.lock $(BIN)/.runs
+	python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	@touch $@

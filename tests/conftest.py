@@ -1,0 +1,82 @@
+"""Small images and a small params file for every test."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from ruamel.yaml import YAML
+
+from latentlab.config import Params
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _same_torch_for_every_test() -> Iterator[None]:
+    """One thread, which suits tiny tensors, and a fresh global stream."""
+    torch.set_num_threads(1)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        yield
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    """Four classes of 8x8 images, twelve each, told apart by a bright quarter; (48, 1, 8, 8)."""
+    rng = np.random.default_rng(0)
+    made = rng.integers(0, 40, (48, 1, 8, 8)).astype(np.uint8)
+    for index in range(48):
+        row, column = divmod(index % 4, 2)
+        made[index, 0, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4] += 200
+    return made
+
+
+@pytest.fixture
+def labels() -> np.ndarray:
+    return np.arange(48) % 4
+
+
+@pytest.fixture
+def edit_params() -> Callable[..., dict[str, Any]]:
+    """The shipped params as a plain dict, with changes given as ``{"models.vae.beta": 4}``."""
+
+    def edited(changes: dict[str, Any]) -> dict[str, Any]:
+        values = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text())
+        for key, value in changes.items():
+            *sections, last = key.split(".")
+            place = values
+            for section in sections:
+                place = place[section]
+            place[last] = value
+        return values
+
+    return edited
+
+
+@pytest.fixture
+def write_params(edit_params, tmp_path) -> Callable[..., Path]:
+    def written(changes: dict[str, Any], path: Path = tmp_path / "params.yaml") -> Path:
+        with path.open("w") as file:
+            YAML().dump(edit_params(changes), file)
+        return path
+
+    return written
+
+
+@pytest.fixture
+def params(edit_params) -> Params:
+    return Params.model_validate(edit_params({}))
+
+
+@pytest.fixture(scope="session")
+def environment() -> dict[str, str]:
+    """The environment of a command that a user would run, with this Python in front."""
+    import sys
+
+    keep = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "DVC_ROOT")}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return keep | {"PATH": path, "DVC_NO_ANALYTICS": "1"}

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+
+from latentlab.metrics.classification import confusion, macro_scores
+from latentlab.metrics.clustering import accuracy, ari, nmi
+
+LABELS = np.repeat(np.arange(4), 25)
+CONSTANT = np.zeros(100, int)
+RENAMED = np.array([2, 0, 3, 1])[LABELS]
+RANDOM = np.random.default_rng(0).integers(0, 4, 100)
+
+
+@pytest.mark.parametrize("score", [nmi, ari])
+def test_agreement_is_best_for_perfect_clusters_under_any_names(score):
+    assert score(LABELS, LABELS) == pytest.approx(1)
+    assert score(LABELS, RENAMED) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("score", [nmi, ari])
+def test_agreement_is_worst_for_one_cluster_and_low_for_chance(score):
+    assert score(LABELS, CONSTANT) == pytest.approx(0, abs=1e-12)
+    assert score(LABELS, RANDOM) < 0.06
+
+
+def test_ari_counts_pairs():
+    """Hubert and Arabie's definition over all pairs of images."""
+    first, second = LABELS[::3], RANDOM[::3]
+    same = [np.equal.outer(x, x)[np.triu_indices(len(x), 1)] for x in (first, second)]
+    both, pairs = (same[0] & same[1]).sum(), len(same[0])
+    expected = same[0].sum() * same[1].sum() / pairs
+    maximum = (same[0].sum() + same[1].sum()) / 2
+    assert ari(first, second) == pytest.approx((both - expected) / (maximum - expected))
+
+
+def test_nmi_is_mutual_information_over_the_mean_entropy():
+    joint = np.histogram2d(LABELS, RANDOM, bins=[range(5), range(5)])[0] / 100
+
+    def entropy(p):
+        return -np.sum(p[p > 0] * np.log(p[p > 0]))
+
+    rows, columns = entropy(joint.sum(1)), entropy(joint.sum(0))
+    mutual = rows + columns - entropy(joint.ravel())
+    assert nmi(LABELS, RANDOM) == pytest.approx(mutual / ((rows + columns) / 2))
+
+
+def test_accuracy_counts_clusters_without_class_as_wrong():
+    assert accuracy(np.array([0, 1, 1, 2]), np.array([0, 1, -1, -1])) == 0.5
+
+
+def test_macro_scores_weigh_classes_and_not_images():
+    """90 of 100 right, but the small class is never found: recall is 1/2 and not 0.9."""
+    labels = np.repeat([0, 1], [90, 10])
+    scores = macro_scores(labels, np.zeros(100, int), 2)
+    assert scores.recall == pytest.approx(0.5)
+    assert scores.precision == pytest.approx(0.45)
+    assert scores.f1 == pytest.approx(0.5 * 2 * 0.9 / 1.9)
+
+
+def test_macro_scores_are_perfect_and_zero_where_they_should():
+    assert macro_scores(LABELS, LABELS, 4) == (1, 1, 1)
+    assert macro_scores(LABELS, np.full(100, -1), 4) == (0, 0, 0)
+
+
+def test_a_class_that_is_absent_from_test_still_counts():
+    assert macro_scores(np.zeros(5, int), np.zeros(5, int), 2).recall == 0.5
+
+
+def test_confusion_counts_true_classes_in_rows_and_none_in_the_last_column():
+    counts = confusion(np.array([0, 0, 1, 1]), np.array([0, 1, -1, 1]), 2)
+    assert counts.tolist() == [[1, 1, 0], [0, 1, 1]]

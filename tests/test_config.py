@@ -1,0 +1,164 @@
+import io
+
+import pytest
+from ruamel.yaml import YAML
+
+from latentlab.config import Params, load_params
+from latentlab.errors import LatentlabError
+from tests.conftest import ROOT
+
+REFUSALS = {
+    "unknown key": (
+        {"latent_dims": 3},
+        "unknown key 'latent_dims'; known: dataset, run_models, latent_dim, .*"
+        "did you mean 'latent_dim'",
+    ),
+    "unknown key of a section": ({"gmm.start": 3}, "gmm: unknown key 'start'; known: components"),
+    "unknown key of a model": (
+        {"models.vae.bta": 3},
+        "models.vae: unknown key 'bta'; known: kind, hidden, .*; did you mean 'beta'",
+    ),
+    "zero latents": ({"latent_dim": 0}, "latent_dim: found 0; input should be greater than or eq"),
+    "negative latents": ({"latent_dim": -3}, "latent_dim: found -3; input should be greater than"),
+    "text": (
+        {"latent_dim": "forty"},
+        "latent_dim: found 'forty'; input should be a valid integer",
+    ),
+    "number as text": ({"epochs": "10"}, "epochs: found '10'; input should be a valid integer"),
+    "fraction of a number": (
+        {"epochs": 1.5},
+        "epochs: found 1.5; input should be a valid integer",
+    ),
+    "yes for a number": ({"seed": True}, "seed: found True; input should be a valid integer"),
+    "no epochs": ({"epochs": 0}, "epochs: found 0; input should be greater than or equal to 1"),
+    "no rate": (
+        {"learning_rate": 0.0},
+        "learning_rate: found 0.0; input should be greater than 0",
+    ),
+    "not a number": (
+        {"learning_rate": float("nan")},
+        "learning_rate: found nan; input should be",
+    ),
+    "data set": ({"dataset": "mnst"}, "dataset: found 'mnst'; input should be"),
+    "loss": (
+        {"models.vae.loss": "l2"},
+        "models.vae.loss: found 'l2'; input should be 'mse', 'gaussian' or 'bernoulli'",
+    ),
+    "kind": ({"models.vae.kind": "gan"}, "models.vae.kind: found 'gan'; allowed: 'fcn_autoenco"),
+    "model without kind": ({"models.vae": {}}, "models.vae.kind: found None; allowed"),
+    "unknown model": (
+        {"run_models": ["vea"]},
+        "run_models: unknown model 'vea'; known: fcn_autoencoder, .*; did you mean 'vae'",
+    ),
+    "model twice": ({"run_models": ["vae", "vae"]}, "run_models: 'vae' stands in the list twice"),
+    "no model": ({"run_models": []}, r"run_models: found \[\]; tuple should have at least 1"),
+    "bare model": (
+        {"run_models": "vae"},
+        "run_models: found 'vae'; input should be a valid tuple",
+    ),
+    "range and loss": (
+        {"pixel_range": "symmetric"},
+        r"models.vae.loss: found 'bernoulli' with pixel_range 'symmetric'; a Bernoulli needs "
+        r"pixels in \[0, 1\]: set pixel_range to unit, or the loss to mse or gaussian",
+    ),
+    "small image": ({"image_size": 7}, "image_size: found 7; input should be greater than or eq"),
+    "two channels": ({"channels": 2}, "channels: found 2; input should be 1 or 3"),
+    "fraction": (
+        {"data.test_fraction": 1.0},
+        "data.test_fraction: found 1.0; input should be less",
+    ),
+    "width": ({"models.vae.hidden": [0]}, "models.vae.hidden.0: found 0; input should be greater"),
+    "filters": ({"models.conv_vae.filters": []}, r"models.conv_vae.filters: found \[\]; tuple"),
+    "device": ({"device": "tpu"}, "device: found 'tpu'; input should be 'cpu', 'cuda' or 'auto'"),
+}
+
+
+def test_the_shipped_file_is_valid():
+    assert load_params(ROOT / "params.yaml").latent_dim == 16
+
+
+@pytest.mark.parametrize(("changes", "message"), REFUSALS.values(), ids=REFUSALS)
+def test_bad_params_are_refused_by_name(changes, message, write_params):
+    with pytest.raises(LatentlabError, match=message):
+        load_params(write_params(changes))
+
+
+def test_a_missing_key_is_named(edit_params, tmp_path):
+    values = edit_params({})
+    del values["gmm"]["starts"]
+    path = tmp_path / "params.yaml"
+    YAML().dump(values, path)
+    with pytest.raises(
+        LatentlabError, match=r"gmm\.starts: missing; the file must name every key"
+    ):
+        load_params(path)
+
+
+def test_every_fault_is_told_at_once(write_params):
+    with pytest.raises(LatentlabError, match=r"epochs: .*\n.*threads: "):
+        load_params(write_params({"threads": 0, "epochs": 0}))
+
+
+@pytest.mark.parametrize("text", ["", "- a\n", "a: [", "\x00"])
+def test_a_file_that_is_no_mapping_is_refused(text, tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(LatentlabError, match=r"params\.yaml"):
+        load_params(path)
+
+
+def test_a_scientific_number_is_a_number_as_it_is_for_dvc(tmp_path):
+    path = tmp_path / "params.yaml"
+    text = (ROOT / "params.yaml").read_text()
+    path.write_text(text.replace("learning_rate: 0.001", "learning_rate: 1e-3"))
+    assert load_params(path).learning_rate == 0.001
+
+
+def test_a_model_that_does_not_run_may_not_fit_the_pixel_range(edit_params):
+    changes = {"pixel_range": "symmetric", "run_models": ["fcn_autoencoder"]}
+    assert Params.model_validate(edit_params(changes)).pixel_range == "symmetric"
+
+
+def test_params_are_frozen(params):
+    with pytest.raises(ValueError, match="frozen"):
+        params.epochs = 3
+
+
+def test_an_unknown_model_is_refused_where_it_is_asked_for(params):
+    with pytest.raises(LatentlabError, match=r"unknown model 'va'.*did you mean 'vae'"):
+        params.model("va")
+
+
+def test_an_experiment_changes_one_line_of_the_file():
+    """DVC writes the file with ruamel's round trip; any reformatting would spoil the diff."""
+    text = (ROOT / "params.yaml").read_text()
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    values = yaml.load(text)
+    values["latent_dim"] = 48
+    stream = io.StringIO()
+    yaml.dump(values, stream)
+    before, after = text.splitlines(), stream.getvalue().splitlines()
+    changed = [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]]
+    assert [pair[1].split()[:2] for pair in changed] == [["latent_dim:", "48"]]
+
+
+def test_every_key_has_a_comment_where_it_first_stands():
+    lines = (ROOT / "params.yaml").read_text().splitlines()
+    first, uncommented = set(), []
+    for line in lines:
+        key = line.split(":")[0].strip()
+        if ":" in line and not line.lstrip().startswith("#") and key not in first:
+            first.add(key)
+            section = line.rstrip().endswith(":") and "#" not in line
+            if "#" not in line and not section and key not in SELF_EVIDENT:
+                uncommented.append(line)
+    assert uncommented == []
+
+
+SELF_EVIDENT = {
+    "kind",
+    "hidden_activation",
+    "latent_activation",
+    "decoder_activation",
+}

@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from latentlab.datasets import digits
+from latentlab.datasets.base import resize, with_channels
+from latentlab.errors import LatentlabError
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("raw")
+    digits.fetch(folder)
+    return folder
+
+
+def test_images_and_labels_are_those_of_scikit_learn(raw):
+    theirs, ours = load_digits(), digits.load(raw, seed=0)
+    everything = np.arange(len(ours.train))
+    levels = ours.train.read(everything, 8, 1)[:, 0] / (255 / 16)
+    np.testing.assert_allclose(levels, theirs.images, atol=0.05)
+    np.testing.assert_array_equal(ours.train.labels, theirs.target)
+
+
+def test_anomalies_have_the_grey_levels_of_digits(raw):
+    dataset = digits.load(raw, seed=0)
+    images = dataset.anomalies.read(np.arange(len(dataset.anomalies)), 8, 1)
+    levels = set(np.rint(np.arange(17) * 255 / 16).astype(int))
+    assert set(np.unique(images)) <= levels
+    train = dataset.train.read(np.arange(len(dataset.train)), 8, 1)
+    assert abs(images.mean() - train.mean()) < 3
+
+
+def test_half_of_the_anomalies_are_digits_in_mirror_writing(raw):
+    dataset = digits.load(raw, seed=0)
+    anomalies = dataset.anomalies.read(np.arange(len(dataset.anomalies)), 8, 1)
+    train = dataset.train.read(np.arange(len(dataset.train)), 8, 1)
+    known = {image.tobytes() for image in train}
+    mirrored = [image[..., ::-1].tobytes() in known for image in anomalies]
+    assert sum(mirrored) == len(anomalies) / 2
+    assert not any(image.tobytes() in known for image in anomalies)
+
+
+def test_the_seed_decides_the_anomalies(raw):
+    def images(seed):
+        anomalies = digits.load(raw, seed).anomalies
+        return anomalies.read(np.arange(len(anomalies)), 8, 1)
+
+    np.testing.assert_array_equal(images(3), images(3))
+    assert (images(3) != images(4)).any()
+
+
+def test_a_damaged_file_is_refused(raw, tmp_path):
+    for name in digits.SHA256:
+        (tmp_path / name).write_bytes((raw / name).read_bytes())
+    content = bytearray((tmp_path / digits.DIGITS).read_bytes())
+    content[100] ^= 1
+    (tmp_path / digits.DIGITS).write_bytes(content)
+    with pytest.raises(LatentlabError, match=r"digits\.csv\.gz: SHA-256 is .*, expected 09f66e6d"):
+        digits.load(tmp_path, seed=0)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(LatentlabError, match=r"digits\.csv\.gz: not readable"):
+        digits.load(tmp_path, seed=0)
+
+
+def test_resizing_down_averages_instead_of_skipping():
+    """Antialiasing: a fine checkerboard becomes grey; nearest or plain bicubic would alias."""
+    board = (np.indices((32, 32)).sum(0) % 2 * 255).astype(np.uint8)[None, None]
+    small = resize(board, 8)
+    assert abs(small.astype(int) - 127).max() < 20
+
+
+def test_resizing_up_keeps_images_the_right_way_up():
+    image = np.zeros((1, 1, 8, 8), np.uint8)
+    image[0, 0, 0, -1] = 255  # top right
+    large = resize(image, 28)[0, 0]
+    assert large[:4, -4:].mean() > 100
+    assert large[-4:].max() == 0
+
+
+def test_grey_is_the_luma_of_colour():
+    red = np.zeros((1, 3, 2, 2), np.uint8)
+    red[:, 0] = 255
+    assert with_channels(red, 1).tolist() == [[[[76, 76], [76, 76]]]]

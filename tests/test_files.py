@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+
+from latentlab.errors import LatentlabError
+from latentlab.files import new_array, read_array, read_json, replacing, write_array, write_json
+
+
+def test_what_fails_halfway_leaves_what_was_there(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("before")
+
+    def write_half():
+        with replacing(target) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("halfway")
+
+    with pytest.raises(RuntimeError, match="halfway"):
+        write_half()
+    assert target.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_replaces_a_folder_whole(tmp_path):
+    target = tmp_path / "folder"
+    target.mkdir()
+    (target / "old").touch()
+    with replacing(target) as temporary:
+        temporary.mkdir()
+        (temporary / "new").touch()
+    assert [path.name for path in target.iterdir()] == ["new"]
+
+
+def test_what_a_killed_run_left_is_overwritten(tmp_path):
+    (tmp_path / ".folder.partial").mkdir()
+    (tmp_path / ".folder.partial" / "stale").touch()
+    with replacing(tmp_path / "folder") as temporary:
+        temporary.mkdir()
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (0, 2)])
+def test_arrays_come_back(shape, tmp_path):
+    array = new_array(tmp_path / "a.npy", shape, np.float32)
+    array[:] = 5
+    del array
+    assert read_array(tmp_path / "a.npy").shape == shape
+    assert (read_array(tmp_path / "a.npy") == 5).all()
+
+
+def test_changing_what_was_read_leaves_the_file(tmp_path):
+    write_array(tmp_path / "a.npy", np.zeros(3))
+    read_array(tmp_path / "a.npy")[:] = 1
+    assert (read_array(tmp_path / "a.npy") == 0).all()
+
+
+@pytest.mark.parametrize("content", [b"", b"not an array", b"\x93NUMPY\x01\x00v\x00{'descr'"])
+def test_a_damaged_array_is_named_with_the_remedy(content, tmp_path):
+    (tmp_path / "a.npy").write_bytes(content)
+    with pytest.raises(LatentlabError, match=r"a\.npy: not a readable .*`dvc checkout`"):
+        read_array(tmp_path / "a.npy")
+
+
+def test_a_truncated_array_is_refused(tmp_path):
+    write_array(tmp_path / "a.npy", np.zeros(1000))
+    content = (tmp_path / "a.npy").read_bytes()
+    (tmp_path / "a.npy").write_bytes(content[:-100])
+    with pytest.raises(LatentlabError, match=r"a\.npy: not a readable"):
+        read_array(tmp_path / "a.npy")
+
+
+def test_a_pickle_is_never_loaded(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(LatentlabError, match=r"a\.npy"):
+        read_array(tmp_path / "a.npy")
+
+
+def test_json_repeats_whatever_the_order_of_keys(tmp_path):
+    write_json(tmp_path / "a.json", {"b": 1, "a": 2})
+    write_json(tmp_path / "b.json", {"a": 2, "b": 1})
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    assert read_json(tmp_path / "a.json") == {"a": 2, "b": 1}
+
+
+def test_json_without_a_number_is_refused_and_the_old_file_stays(tmp_path):
+    write_json(tmp_path / "a.json", {"a": 1})
+    with pytest.raises(ValueError, match="Out of range float"):
+        write_json(tmp_path / "a.json", {"a": float("nan")})
+    assert read_json(tmp_path / "a.json") == {"a": 1}
+
+
+def test_damaged_json_is_named(tmp_path):
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(LatentlabError, match=r"a\.json: not readable JSON"):
+        read_json(tmp_path / "a.json")

@@ -1,0 +1,194 @@
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal
+from sklearn.mixture import GaussianMixture
+
+from latentlab.errors import LatentlabError
+from latentlab.mixture import (
+    fit_mixture,
+    load_mixture,
+    majority_classes,
+    one_to_one_classes,
+    save_mixture,
+)
+
+MEANS = np.array([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0]])
+COVARIANCES = np.array([np.eye(2), [[1.0, 0.8], [0.8, 1.0]], 0.25 * np.eye(2)])
+SIZES = (1500, 900, 600)
+
+
+@pytest.fixture(scope="module")
+def planted():
+    """Latents drawn from a known mixture, and the component of each."""
+    rng = np.random.default_rng(0)
+    parts = [
+        rng.multivariate_normal(mean, covariance, size)
+        for mean, covariance, size in zip(MEANS, COVARIANCES, SIZES, strict=True)
+    ]
+    return np.concatenate(parts), np.repeat([0, 1, 2], SIZES)
+
+
+def fitted(latents, labels, **changes):
+    arguments = {
+        "classes": 3,
+        "components": None,
+        "covariance": "full",
+        "starts": 3,
+        "max_iterations": 200,
+        "regularisation": 0.0,
+        "seed": 0,
+    } | changes
+    return fit_mixture(latents, labels, **arguments)
+
+
+def test_a_planted_mixture_is_recovered(planted):
+    mixture = fitted(*planted)
+    np.testing.assert_allclose(mixture.weights, np.array(SIZES) / sum(SIZES), atol=0.01)
+    np.testing.assert_allclose(mixture.means, MEANS, atol=0.12)
+    np.testing.assert_allclose(mixture.full_covariances(), COVARIANCES, atol=0.12)
+    np.testing.assert_array_equal(mixture.component_class, [0, 1, 2])
+    assert (mixture.component_class[mixture.predict(planted[0])] == planted[1]).mean() > 0.99
+
+
+@pytest.mark.parametrize("covariance", ["full", "tied", "diag", "spherical"])
+def test_densities_are_those_of_scipy(covariance, planted):
+    mixture = fitted(*planted, covariance=covariance)
+    at = planted[0][::97]
+    expected = sum(
+        weight * multivariate_normal(mean, matrix).pdf(at)
+        for weight, mean, matrix in zip(
+            mixture.weights, mixture.means, mixture.full_covariances(), strict=True
+        )
+    )
+    np.testing.assert_allclose(mixture.log_density(at), np.log(expected), rtol=1e-8)
+
+
+@pytest.mark.parametrize("covariance", ["full", "tied", "diag", "spherical"])
+def test_ordering_leaves_the_fit_of_scikit_learn(covariance, planted):
+    latents, labels = planted
+    ours = fitted(latents, labels, covariance=covariance)
+    theirs = GaussianMixture(
+        3, covariance_type=covariance, n_init=3, max_iter=200, reg_covar=0, random_state=0
+    ).fit(latents)
+    np.testing.assert_allclose(ours.log_density(latents).mean(), theirs.score(latents), rtol=1e-12)
+    assert (np.diff(ours.weights) <= 0).all()
+    assert sorted(ours.weights) == sorted(theirs.weights_)
+
+
+@pytest.mark.parametrize("covariance", ["full", "tied", "diag", "spherical"])
+def test_samples_have_the_moments_of_their_component(covariance, planted):
+    mixture = fitted(*planted, covariance=covariance)
+    draws = mixture.sample(1, 40_000, np.random.default_rng(0))
+    np.testing.assert_allclose(draws.mean(0), mixture.means[1], atol=0.03)
+    np.testing.assert_allclose(np.cov(draws.T), mixture.full_covariances()[1], atol=0.05)
+
+
+@pytest.mark.parametrize("covariance", ["full", "tied", "diag", "spherical"])
+def test_a_saved_mixture_is_the_same(covariance, planted, tmp_path):
+    mixture = fitted(*planted, covariance=covariance)
+    save_mixture(mixture, tmp_path / "a.npz")
+    back = load_mixture(tmp_path / "a.npz")
+    np.testing.assert_array_equal(back.predict(planted[0]), mixture.predict(planted[0]))
+    np.testing.assert_array_equal(back.log_density(planted[0]), mixture.log_density(planted[0]))
+    assert back.regularisation == mixture.regularisation
+    save_mixture(back, tmp_path / "b.npz")
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_regularisation_means_the_same_at_any_scale(planted):
+    latents, labels = planted
+    small, large = (
+        fitted(scale * latents, labels, regularisation=0.01) for scale in (0.001, 1000.0)
+    )
+    np.testing.assert_array_equal(small.predict(0.001 * latents), large.predict(1000.0 * latents))
+    assert large.regularisation == pytest.approx(1e12 * small.regularisation)
+
+
+def test_no_label_takes_part_in_the_fit(planted):
+    latents, labels = planted
+    shuffled = np.random.default_rng(0).permutation(labels)
+    np.testing.assert_array_equal(fitted(latents, labels).means, fitted(latents, shuffled).means)
+
+
+def test_a_class_without_component_is_left_out_by_majority(planted):
+    mixture = fitted(*planted, components=2)
+    assert not mixture.named_one_to_one
+    assert len(set(mixture.component_class)) == 2
+
+
+def test_more_components_than_classes_share_a_class(planted):
+    mixture = fitted(*planted, components=6)
+    assert sorted(set(mixture.component_class)) == [0, 1, 2]
+    assert sorted(mixture.one_to_one_class) == [-1, -1, -1, 0, 1, 2]
+
+
+def test_without_classes_components_carry_none(planted):
+    latents, labels = planted
+    mixture = fitted(latents, np.full_like(labels, -1), classes=0, components=3)
+    np.testing.assert_array_equal(mixture.component_class, [-1, -1, -1])
+
+
+def test_one_to_one_naming_is_the_best_of_all_permutations():
+    """Brute force over every matching; a greedy one would fail the first case."""
+    from itertools import permutations
+
+    rng = np.random.default_rng(0)
+    for counts in [np.array([[5, 4], [6, 0]]), *rng.integers(0, 9, (20, 4, 4))]:
+        named = one_to_one_classes(counts)
+        best = max(
+            sum(counts[i, j] for i, j in enumerate(order))
+            for order in permutations(range(len(counts)))
+        )
+        assert sum(counts[i, j] for i, j in enumerate(named)) == best
+        assert len(set(named)) == len(named)
+
+
+def test_an_empty_component_has_no_majority():
+    assert majority_classes(np.array([[0, 0], [1, 3]])).tolist() == [-1, 1]
+
+
+def test_fewer_latents_than_components_are_refused():
+    message = r"gmm\.components: found 5, but there are 4 training latents; allowed: 1 to 4"
+    with pytest.raises(LatentlabError, match=message):
+        fitted(np.eye(4), np.zeros(4, int), components=5)
+
+
+def test_a_number_of_components_is_needed_without_classes(planted):
+    with pytest.raises(LatentlabError, match=r"gmm\.components: empty means one a class, but"):
+        fitted(*planted, classes=0)
+
+
+def test_constant_latents_are_refused_with_the_remedy():
+    with pytest.raises(LatentlabError, match=r"latents are constant .* lower the model's beta"):
+        fitted(np.ones((50, 3)), np.zeros(50, int))
+
+
+def test_latents_that_are_no_numbers_are_refused():
+    latents = np.ones((50, 3))
+    latents[7] = np.nan
+    with pytest.raises(LatentlabError, match="latents are not all finite"):
+        fitted(latents, np.zeros(50, int))
+
+
+def test_a_dimension_that_is_constant_is_regularised_and_said(planted):
+    """A collapsed latent dimension makes covariances singular; the fit says what it added."""
+    latents, labels = planted
+    flat = np.column_stack([latents, np.zeros(len(latents))])
+    mixture = fitted(flat, labels)
+    assert mixture.regularisation > 0
+    assert (mixture.component_class[mixture.predict(flat)] == labels).mean() > 0.99
+
+
+def test_a_fit_that_does_not_converge_is_refused_with_the_remedy():
+    noise = np.random.default_rng(0).standard_normal((500, 8))
+    with pytest.raises(LatentlabError, match=r"gmm\.max_iterations: the likeliest of 3 fits"):
+        fitted(noise, np.zeros(500, int), components=8, max_iterations=1)
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    (tmp_path / "m.npz").write_bytes(b"PK nothing")
+    with pytest.raises(LatentlabError, match=r"m\.npz: not a readable mixture"):
+        load_mixture(tmp_path / "m.npz")
+    np.savez(tmp_path / "n.npz", weights=np.ones(3))
+    with pytest.raises(LatentlabError, match=r"n\.npz: not a readable mixture"):
+        load_mixture(tmp_path / "n.npz")

@@ -1,0 +1,186 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from latentlab.batches import shuffled, to_pixels
+from latentlab.errors import LatentlabError
+from latentlab.images import to_range
+from latentlab.models.build import build_model
+from latentlab.seeding import generator, make_repeatable, resolve_device
+from latentlab.training import fit, kept_epoch, mean_losses
+
+CPU = torch.device("cpu")
+KINDS = ["fcn_autoencoder", "conv_autoencoder", "vae", "conv_vae"]
+
+
+def trained(settings, train, validation, epochs, *, seed=0, **changes):
+    """A model fitted on bytes, and its rows."""
+    torch.manual_seed(seed)
+    model = build_model(settings, tuple(train.shape[1:]), 4, "unit")
+    arguments = {
+        "pixel_range": "unit",
+        "epochs": epochs,
+        "batch_size": 4,
+        "learning_rate": 0.01,
+        "optimizer": "adam",
+        "seed": seed,
+        "device": CPU,
+    } | changes
+    return model, list(fit(model, train, validation, **arguments))
+
+
+@pytest.fixture
+def tensors(images):
+    return torch.from_numpy(images)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_loop_overfits_four_images(kind, params, tensors):
+    four = tensors[:4]
+    settings = params.models[kind].model_copy(update={"loss": "mse"})
+    model, rows = trained(settings, four, four[:0], 300)
+    pixels = to_pixels(four, "unit", CPU)
+    error = (model.decode(model.embed(pixels)) - pixels).square().mean().item()
+    spread = (pixels - pixels.mean(0)).square().mean().item()
+    assert error < 0.1 * spread
+    assert rows[-1]["train_total"] < 0.5 * rows[0]["train_total"]
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(params, tensors):
+    def weights(seed):
+        model, _ = trained(params.models["vae"], tensors, tensors[:0], 2, seed=seed)
+        return torch.cat([p.flatten() for p in model.parameters()])
+
+    assert torch.equal(weights(1), weights(1))
+    assert not torch.equal(weights(1), weights(2))
+
+
+def test_evaluating_does_not_disturb_training(params, tensors):
+    """Rows with and without validation agree on the training side, to the last bit."""
+    settings = params.models["vae"]
+    _, without = trained(settings, tensors[:40], tensors[:0], 3)
+    _, with_validation = trained(settings, tensors[:40], tensors[40:], 3)
+    assert [r["train_total"] for r in without] == [r["train_total"] for r in with_validation]
+
+
+def test_the_best_epoch_on_validation_is_kept(params, tensors):
+    """A learning rate that overshoots makes the last epoch worse than an earlier one."""
+    settings, validation = params.models["vae"], tensors[40:]
+    model, rows = trained(settings, tensors[:40], validation, 12, learning_rate=0.05)
+    best = kept_epoch(rows)
+    assert best < 12, "the test needs a run whose last epoch is not its best"
+    found = mean_losses(model, validation, pixel_range="unit", seed=0, device=CPU)
+    assert found["total"] == pytest.approx(rows[best - 1]["validation_total"], rel=1e-6)
+    again, _ = trained(settings, tensors[:40], validation, best, learning_rate=0.05)
+    for name, weight in again.state_dict().items():
+        assert torch.equal(weight, model.state_dict()[name])
+
+
+def test_without_validation_the_last_epoch_is_kept(params, tensors):
+    _, rows = trained(params.models["vae"], tensors, tensors[:0], 3)
+    assert kept_epoch(rows) == 3
+    assert not any(name.startswith("validation") for name in rows[0])
+
+
+def test_means_are_over_images_and_not_over_batches(params, tensors):
+    """Of batches of 32 and 16, a mean of batch means would weigh the last images double."""
+    model = build_model(params.models["fcn_autoencoder"], (1, 8, 8), 4, "unit")
+    arguments = {"pixel_range": "unit", "seed": 0, "device": CPU}
+    ragged = mean_losses(model, tensors, **arguments, batch_size=32)["total"]
+    losses = model.loss(to_pixels(tensors, "unit", CPU), generator(0, CPU)).total
+    assert ragged == pytest.approx(losses.mean().item(), rel=1e-6)
+
+
+def test_train_losses_are_means_over_images_too(params, tensors):
+    settings = params.models["fcn_autoencoder"]
+    _, rows = trained(settings, tensors[:10], tensors[:0], 1, learning_rate=1e-12, optimizer="sgd")
+    torch.manual_seed(0)
+    model = build_model(settings, (1, 8, 8), 4, "unit")
+    losses = model.loss(to_pixels(tensors[:10], "unit", CPU), generator(0, CPU)).total
+    assert rows[0]["train_total"] == pytest.approx(losses.mean().item(), rel=1e-5)
+
+
+def test_an_epoch_sees_every_image_once(tensors):
+    batches = list(shuffled(tensors, 7, generator(0, CPU)))
+    assert [len(batch) for batch in batches] == [7] * 6 + [6]
+    seen = sorted(image.numpy().tobytes() for batch in batches for image in batch)
+    assert seen == sorted(image.numpy().tobytes() for image in tensors)
+
+
+def test_epochs_come_in_different_orders(tensors):
+    order = generator(0, CPU)
+    first, second = (torch.cat(list(shuffled(tensors, 7, order))) for _ in range(2))
+    assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("pixel_range", ["unit", "symmetric"])
+def test_pixels_on_the_device_are_those_on_disk(pixel_range, images):
+    ours = to_pixels(torch.from_numpy(images), pixel_range, CPU).numpy()
+    np.testing.assert_allclose(ours, to_range(images, pixel_range), atol=1e-6)
+
+
+def test_a_batch_larger_than_the_set_is_refused(params, tensors):
+    message = "batch_size: found 49, but there are 48 training images; allowed: 1 to 48"
+    with pytest.raises(LatentlabError, match=message):
+        trained(params.models["vae"], tensors, tensors[:0], 1, batch_size=49)
+
+
+def test_a_loss_that_is_no_number_stops_with_epoch_and_batch(params, tensors):
+    settings = params.models["vae"]
+    torch.manual_seed(0)
+    model = build_model(settings, (1, 8, 8), 4, "unit")
+    calls = iter(range(100))
+    loss = model.loss
+
+    def spoiled(images, noise):
+        losses = loss(images, noise)
+        # 48 images in batches of 4: call 16 is the fifth batch of the second epoch.
+        factor = math.nan if next(calls) == 16 else 1.0
+        return losses._replace(total=losses.total * factor)
+
+    model.loss = spoiled
+    rows = fit(
+        model,
+        tensors,
+        tensors[:0],
+        pixel_range="unit",
+        epochs=3,
+        batch_size=4,
+        learning_rate=0.001,
+        optimizer="adam",
+        seed=0,
+        device=CPU,
+    )
+    assert next(rows)["epoch"] == 1
+    with pytest.raises(
+        LatentlabError, match=r"training loss is nan in epoch 2, batch 5; lower le"
+    ):
+        next(rows)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_every_optimizer_learns(optimizer, params, tensors):
+    rate = 1e-3 if optimizer == "sgd" else 0.01
+    settings = params.models["fcn_autoencoder"]
+    changes = {"optimizer": optimizer, "learning_rate": rate}
+    _, rows = trained(settings, tensors, tensors[:0], 20, **changes)
+    assert rows[-1]["train_total"] < 0.9 * rows[0]["train_total"]
+
+
+def test_a_gpu_that_is_not_there_is_refused_with_the_remedy():
+    if torch.cuda.is_available():
+        assert resolve_device("cuda").type == resolve_device("auto").type == "cuda"
+        return
+    with pytest.raises(
+        LatentlabError, match=r"device: found 'cuda', but torch .* sees no GPU; set"
+    ):
+        resolve_device("cuda")
+    assert resolve_device("auto") == CPU
+
+
+def test_only_deterministic_kernels_are_allowed():
+    make_repeatable(0, 1)
+    assert torch.are_deterministic_algorithms_enabled()
+    assert torch.get_num_threads() == 1
