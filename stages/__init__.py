@@ -19,8 +19,8 @@ MODEL = typer.Option(help="A key of `models` in the params file.")
 
 
 def new_app() -> typer.Typer:
-    """A command line with plain tracebacks, which DVC's log can show."""
-    return typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    """A command line with plain help, errors and tracebacks, which a log can show."""
+    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 def run(app: typer.Typer) -> None:

@@ -1,0 +1,255 @@
+"""Every stage through the command of dvc.yaml, twice, on real digits made small."""
+
+import importlib
+import shlex
+import shutil
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from latentlab.errors import LatentlabError
+from latentlab.images import read_about, read_split
+from tests.conftest import ROOT
+
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+MODELS = ("fcn_autoencoder", "conv_autoencoder", "vae", "conv_vae")
+SMALL = {
+    "image_size": 8,
+    "epochs": 2,
+    "latent_dim": 3,
+    "threads": 1,
+    "gmm.starts": 1,
+    "plot.examples": 3,
+    "models.conv_autoencoder.filters": [4, 6],
+    "models.vae.hidden": [16],
+    "models.conv_vae.filters": [4],
+    "models.conv_vae.hidden": 16,
+}
+
+
+def arguments(stage, model="vae", **changes):
+    """What dvc.yaml passes to the stage, with some options changed."""
+    words = shlex.split(STAGES[stage]["cmd"].replace("${item.model}", model))[3:]
+    options = dict(zip(words[::2], words[1::2], strict=True))
+    options |= {f"--{name}": str(value) for name, value in changes.items()}
+    return [word for pair in options.items() for word in pair]
+
+
+def invoke(stage, model="vae", **changes):
+    app = importlib.import_module(f"stages.{stage}").app
+    return CliRunner().invoke(app, arguments(stage, model, **changes))
+
+
+def run(stage, model="vae", **changes):
+    result = invoke(stage, model, **changes)
+    assert result.exit_code == 0, (result.output, result.exception)
+
+
+def bytes_of(root):
+    return {
+        path.relative_to(root): path.read_bytes()
+        for folder in ("data", "models", "metrics", "plots")
+        for path in sorted((root / folder).rglob("*"))
+        if path.is_file()
+    }
+
+
+def run_all():
+    for stage in STAGES:
+        for model in MODELS if "matrix" in STAGES[stage] else MODELS[:1]:
+            run(stage, model)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder in which every stage has run once."""
+    from ruamel.yaml import YAML
+
+    folder = tmp_path_factory.mktemp("finished")
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for key, value in SMALL.items():
+        *sections, last = key.split(".")
+        place = values
+        for section in sections:
+            place = place[section]
+        place[last] = value
+    YAML().dump(values, folder / "params.yaml")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        run_all()
+    return folder
+
+
+@pytest.fixture
+def workspace(finished, tmp_path, monkeypatch):
+    """A copy to spoil."""
+    shutil.copytree(finished, tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "work"
+
+
+def test_a_second_run_writes_the_same_bytes(workspace):
+    before = bytes_of(workspace)
+    run_all()
+    assert bytes_of(workspace) == before
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_writes_what_dvc_yaml_declares_and_nothing_else(stage, workspace):
+    declared = [
+        next(iter(out)) if isinstance(out, dict) else out
+        for kind in ("outs", "metrics")
+        for out in STAGES[stage].get(kind, [])
+    ]
+    outs = [workspace / out.replace("${item.model}", "vae") for out in declared]
+    for out in outs:
+        shutil.rmtree(out) if out.is_dir() else out.unlink()
+    before = set(bytes_of(workspace))
+    run(stage)
+    new = {workspace / path for path in set(bytes_of(workspace)) - before}
+    assert all(out.exists() for out in outs)
+    assert [path for path in new if not any(path.is_relative_to(out) for out in outs)] == []
+    assert not list(workspace.rglob("*.partial"))
+
+
+# `download` waits for `check` and reads no file of the run.
+INPUTS = [
+    (stage, dep)
+    for stage in STAGES
+    for dep in STAGES[stage]["deps"]
+    if dep.startswith(("data/", "models")) and stage != "download"
+]
+
+
+@pytest.mark.parametrize(("stage", "dep"), INPUTS)
+def test_a_missing_input_stops_a_stage_by_name_and_leaves_the_rest(stage, dep, workspace):
+    path = workspace / dep.replace("${item.model}", "vae")
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    before = bytes_of(workspace)
+    result = invoke(stage)
+    assert result.exit_code != 0
+    assert dep.replace("${item.model}", "vae") in " ".join(result.output.split()).replace(" ", "")
+    assert bytes_of(workspace) == before
+
+
+DAMAGED = [
+    ("preprocess", "data/raw/digits.csv.gz"),
+    ("train", "data/processed/train/images.npy"),
+    ("train", "data/processed/validation/labels.npy"),
+    ("encode", "models/vae/weights.safetensors"),
+    ("fit_gmm", "data/latents/vae/train/mean.npy"),
+    ("fit_gmm", "data/processed/about.json"),
+    ("evaluate", "models/vae/mixture.npz"),
+    ("evaluate", "data/latents/vae/test/reconstructions.npy"),
+    ("plot", "models/vae/history.csv"),
+    ("plot", "data/evaluation/vae/scores.csv"),
+    ("export", "models/vae/mixture.npz"),
+]
+
+
+@pytest.mark.parametrize(("stage", "name"), DAMAGED)
+def test_a_damaged_input_stops_a_stage_by_name_and_leaves_the_rest(stage, name, workspace):
+    (workspace / name).write_bytes(b"")
+    before = bytes_of(workspace)
+    result = invoke(stage)
+    assert isinstance(result.exception, LatentlabError), result.exception
+    assert name in str(result.exception)
+    assert "dvc" in str(result.exception)
+    assert bytes_of(workspace) == before
+
+
+def test_the_same_images_whatever_the_model(workspace):
+    about = read_about(workspace / "data/processed/about.json")
+    assert about.counts == {"train": 1293, "validation": 144, "test": 360, "anomalies": 360}
+    assert about.image_size == 8
+    assert read_split(workspace / "data/processed/test").images.shape == (360, 1, 8, 8)
+
+
+def test_history_marks_one_epoch(workspace):
+    history = pd.read_csv(workspace / "models/vae/history.csv")
+    kept = history.loc[history["kept"] == 1]
+    assert len(kept) == 1
+    assert kept["validation_total"].item() == history["validation_total"].min()
+
+
+def test_only_models_that_run_are_exported_and_drawn(workspace):
+    text = (workspace / "params.yaml").read_text()
+    params = yaml.safe_load(text) | {"run_models": ["vae"]}
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    run("export")
+    run("plot")
+    assert [path.name for path in (workspace / "data/predictions").iterdir()] == ["vae"]
+    assert set(pd.read_csv(workspace / "plots/scores.csv")["model"]) == {"vae"}
+
+
+def test_export_rows_limits_both_parts(workspace):
+    text = (workspace / "params.yaml").read_text()
+    params = yaml.safe_load(text) | {"export": {"rows": 5}}
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    run("export")
+    frame = pd.read_csv(workspace / "data/predictions/vae/prediction.csv")
+    assert frame["split"].tolist() == ["test"] * 5 + ["anomaly"] * 5
+
+
+def test_without_validation_everything_still_runs(workspace):
+    params = yaml.safe_load((workspace / "params.yaml").read_text())
+    params["data"]["validation_fraction"] = 0
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    run_all()
+    history = pd.read_csv(workspace / "models/vae/history.csv")
+    assert history["kept"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2])
+def test_few_latent_dimensions_run_through(latent_dim, workspace):
+    params = yaml.safe_load((workspace / "params.yaml").read_text())
+    params |= {"latent_dim": latent_dim, "run_models": ["vae"]}
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    for stage in ("train", "encode", "fit_gmm", "evaluate", "plot", "export"):
+        run(stage)
+
+
+def test_colour_and_symmetric_pixels_run_through(workspace):
+    params = yaml.safe_load((workspace / "params.yaml").read_text())
+    params |= {"channels": 3, "pixel_range": "symmetric", "run_models": ["vae"]}
+    params["models"]["vae"] |= {"loss": "gaussian", "scale": None}
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    for stage in STAGES:
+        run(stage)
+    frame = pd.read_csv(workspace / "data/predictions/vae/prediction.csv")
+    assert frame["orig_px191"].min() == -1
+
+
+def test_check_leaves_its_file_when_it_refuses(workspace):
+    (workspace / "params.yaml").write_text("latent_dim: 0\n")
+    before = bytes_of(workspace)
+    assert isinstance(invoke("check").exception, LatentlabError)
+    assert bytes_of(workspace) == before
+
+
+def test_a_fault_of_the_input_is_a_message_and_no_traceback(workspace, environment):
+    (workspace / "params.yaml").write_text("- not a mapping\n")
+    shutil.copytree(ROOT / "stages", workspace / "stages")
+    (workspace / "src").symlink_to(ROOT / "src")
+    command = [sys.executable, "-m", "stages.check", *arguments("check")]
+    result = subprocess.run(
+        command, cwd=workspace, env=environment, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: params.yaml: found ['not a mapping'] where a mapping")
+    assert "Traceback" not in result.stderr
+
+
+def test_stages_take_the_library_of_their_own_checkout(tmp_path, environment):
+    """In a queued experiment an editable install points at another checkout."""
+    shutil.copytree(ROOT / "stages", tmp_path / "stages")
+    shutil.copytree(ROOT / "src", tmp_path / "src")
+    command = [sys.executable, "-c", "import stages.check, latentlab; print(latentlab.__file__)"]
+    result = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == str(tmp_path / "src/latentlab/__init__.py")

@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+import torch
+
+from latentlab.encoding import decode, write_latents
+from latentlab.errors import LatentlabError
+from latentlab.images import to_range
+from latentlab.latents import calibration_errors, read_latents
+from latentlab.models.build import build_model
+
+CPU = torch.device("cpu")
+
+
+def encoded(model, images, folder, **changes):
+    arguments = {
+        "pixel_range": "unit",
+        "batch_size": 7,
+        "seed": 0,
+        "device": CPU,
+        "keep_reconstructions": True,
+    } | changes
+    write_latents(folder, model, images, **arguments)
+    return read_latents(folder)
+
+
+@pytest.fixture
+def vae(params):
+    return build_model(params.models["vae"], (1, 8, 8), 4, "unit").eval()
+
+
+def test_rows_are_those_of_the_model_in_the_order_of_the_images(vae, images, tmp_path):
+    latents = encoded(vae, images, tmp_path)
+    with torch.no_grad():
+        pixels = torch.from_numpy(to_range(images, "unit"))
+        mean, log_var = vae.posterior(pixels)
+        decoded = vae.decode(mean)
+    np.testing.assert_allclose(latents.mean, mean, atol=1e-6)
+    np.testing.assert_allclose(latents.log_var, log_var, atol=1e-6)
+    np.testing.assert_allclose(latents.reconstructions, decoded, atol=1e-6)
+    errors = np.square(to_range(images, "unit") - decoded.numpy()).mean((1, 2, 3))
+    np.testing.assert_allclose(latents.squared_error, errors, rtol=1e-5)
+
+
+def test_the_kl_is_that_of_the_posterior(vae, images, tmp_path):
+    latents = encoded(vae, images, tmp_path)
+    variance = np.exp(latents.log_var)
+    kl = 0.5 * (latents.mean**2 + variance - latents.log_var - 1).sum(1)
+    np.testing.assert_allclose(latents.kl, kl, rtol=1e-4)
+
+
+def test_an_autoencoder_has_no_variance_and_no_kl(params, images, tmp_path):
+    model = build_model(params.models["fcn_autoencoder"], (1, 8, 8), 4, "unit")
+    latents = encoded(model, images, tmp_path, keep_reconstructions=False)
+    assert latents.log_var is None
+    assert latents.kl is None
+    assert latents.reconstructions is None
+
+
+def test_an_empty_split_keeps_its_shapes(vae, images, tmp_path):
+    latents = encoded(vae, images[:0], tmp_path)
+    assert latents.mean.shape == (0, 4)
+    assert latents.reconstructions.shape == (0, 1, 8, 8)
+
+
+def test_the_size_of_batches_changes_nothing_but_last_bits(vae, images, tmp_path):
+    one, other = (encoded(vae, images, tmp_path / str(n), batch_size=n) for n in (5, 48))
+    np.testing.assert_allclose(one.mean, other.mean, atol=1e-6)
+
+
+def test_decoding_in_batches_is_decoding_at_once(vae):
+    latents = np.random.default_rng(0).standard_normal((10, 4))
+    few, all_ = (decode(vae, latents, batch_size=n, device=CPU) for n in (3, 10))
+    np.testing.assert_allclose(few, all_, atol=1e-6)
+
+
+def test_arrays_of_different_lengths_are_refused(vae, images, tmp_path):
+    encoded(vae, images, tmp_path)
+    np.save(tmp_path / "kl.npy", np.zeros(3, np.float32))
+    with pytest.raises(LatentlabError, match="arrays of different lengths"):
+        read_latents(tmp_path)
+
+
+def test_a_missing_array_is_named(tmp_path):
+    with pytest.raises(LatentlabError, match=r"mean\.npy: not a readable"):
+        read_latents(tmp_path)
+
+
+def test_the_threshold_is_set_on_validation_and_else_on_train(vae, images, tmp_path):
+    train = encoded(vae, images[:20], tmp_path / "train")
+    validation = encoded(vae, images[20:30], tmp_path / "validation")
+    np.testing.assert_array_equal(calibration_errors(tmp_path), validation.squared_error)
+    encoded(vae, images[:0], tmp_path / "validation")
+    np.testing.assert_array_equal(calibration_errors(tmp_path), train.squared_error)

@@ -1,0 +1,160 @@
+"""The real pipeline through DVC, in a repository of its own."""
+
+import json
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.slow
+
+MODELS = ("fcn_autoencoder", "conv_autoencoder", "vae", "conv_vae")
+# Where the committed baseline was made: bytes repeat on this type, figures everywhere.
+BASELINE_CPU = ("x86_64", "AVX512", "cpu family 25, model 17")
+# Relative to the figure, or absolute where that is more; rounding differs between CPU types.
+RELATIVE, ABSOLUTE = 0.05, 0.05
+
+
+def this_cpu():
+    facts = {}
+    info = Path("/proc/cpuinfo")
+    for line in info.read_text().splitlines() if info.exists() else []:
+        key, _, value = line.partition(":")
+        facts.setdefault(key.strip(), value.strip())
+    family = f"cpu family {facts.get('cpu family')}, model {facts.get('model')}"
+    return platform.machine(), torch.backends.cpu.get_cpu_capability(), family
+
+
+@pytest.fixture(scope="module")
+def shell(environment):
+    def run(*command, cwd, fails=False):
+        result = subprocess.run(
+            command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
+        )
+        assert (result.returncode != 0) == fails, result.stdout + result.stderr
+        return result.stdout + result.stderr
+
+    return run
+
+
+def copy_of_the_checkout(folder, shell):
+    """This working tree, as it is now, committed in a repository without any data."""
+    listed = shell("git", "ls-files", "-z", "-co", "--exclude-standard", cwd=ROOT)
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    shell("git", "init", "-q", cwd=folder)
+    shell("git", "config", "user.name", "Test", cwd=folder)
+    shell("git", "config", "user.email", "test@example.com", cwd=folder)
+    shell("git", "add", "-A", cwd=folder)
+    shell("git", "commit", "-qm", "Copy", cwd=folder)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory, shell):
+    """A repository in which the default has been run for real."""
+    folder = tmp_path_factory.mktemp("clone")
+    copy_of_the_checkout(folder, shell)
+    shell("dvc", "repro", cwd=folder)
+    return folder
+
+
+def metrics(folder):
+    return {name: json.loads((folder / f"metrics/{name}.json").read_text()) for name in MODELS}
+
+
+def test_the_baseline_is_what_the_code_makes(repository, shell):
+    """Figures within a tolerance, everywhere."""
+    committed = json.loads(
+        json.dumps(
+            {
+                n: json.loads(shell("git", "show", f"HEAD:metrics/{n}.json", cwd=repository))
+                for n in MODELS
+            }
+        )
+    )
+    for name, groups in metrics(repository).items():
+        assert groups.keys() == committed[name].keys()
+        for group, values in groups.items():
+            expected = committed[name][group]
+            assert values == pytest.approx(expected, rel=RELATIVE, abs=ABSOLUTE), (name, group)
+
+
+def test_the_baseline_is_made_again_to_the_byte(repository, shell):
+    if this_cpu() != BASELINE_CPU:
+        pytest.skip(f"the baseline was made on {BASELINE_CPU}, this is {this_cpu()}")
+    assert shell("git", "status", "--porcelain", cwd=repository) == ""
+
+
+def test_a_second_run_changes_nothing(repository, shell):
+    output = shell("dvc", "repro", cwd=repository)
+    assert "Running stage" not in output
+    assert "Data and pipelines are up to date" in shell("dvc", "status", cwd=repository)
+
+
+def test_bad_params_stop_before_any_output_is_touched(repository, shell):
+    path = repository / "params.yaml"
+    text = path.read_text()
+    path.write_text(text.replace("latent_dim: 16", "latent_dim: forty"))
+    before = sorted(p for p in repository.rglob("*") if ".git" not in p.parts)
+    output = shell("dvc", "repro", cwd=repository, fails=True)
+    assert "latent_dim: found 'forty'; input should be a valid integer" in output
+    assert sorted(p for p in repository.rglob("*") if ".git" not in p.parts) == before
+    path.write_text(text)
+    assert "up to date" in shell("dvc", "status", cwd=repository)
+
+
+def test_a_late_failure_is_recovered_as_the_readme_says(repository, shell):
+    shell("dvc", "exp", "run", "-S", "batch_size=5000", cwd=repository, fails=True)
+    assert (
+        not (repository / "models/vae/weights.safetensors").exists()
+        or not (repository / "models/fcn_autoencoder/weights.safetensors").exists()
+    )
+    shell("git", "restore", ".", cwd=repository)
+    shell("dvc", "checkout", cwd=repository)
+    assert "up to date" in shell("dvc", "status", cwd=repository)
+
+
+def test_one_models_setting_reruns_its_chain_only(repository, shell):
+    stages = shell("dvc", "repro", "--dry", "--downstream", "train@vae", cwd=repository)
+    assert "Running" not in stages
+    path = repository / "params.yaml"
+    text = path.read_text()
+    path.write_text(
+        text.replace("beta: 1.0               # weight", "beta: 4.0               # weight")
+    )
+    status = json.loads(shell("dvc", "status", "--json", cwd=repository))
+    path.write_text(text)
+    assert {name for name in status if "@" in name} == {"train@vae", "encode@vae"}
+
+
+def test_a_latent_size_changes_every_model(repository, shell):
+    output = shell("dvc", "exp", "run", "-n", "wide", "-S", "latent_dim=48", cwd=repository)
+    assert "Running stage 'preprocess'" not in output
+    changes = json.loads(shell("dvc", "metrics", "diff", "--json", cwd=repository))
+    assert set(changes) == {f"metrics/{name}.json" for name in MODELS}
+    for change in changes.values():
+        assert change["reconstruction.mse"]["diff"] != 0
+    assert "latent_dim" in shell("dvc", "params", "diff", cwd=repository)
+    plots = json.loads(shell("dvc", "plots", "diff", "HEAD", "wide", "--json", cwd=repository))
+    assert not plots.get("errors")
+    assert "wide" in shell("dvc", "exp", "show", "--md", "--only-changed", cwd=repository)
+    shell("git", "restore", ".", cwd=repository)
+    shell("dvc", "checkout", cwd=repository)
+
+
+def test_a_queued_experiment_runs_its_own_code(repository, shell):
+    """A change of the library, tracked but not committed, must reach the queued run."""
+    config = repository / "src/latentlab/config.py"
+    text = config.read_text()
+    config.write_text(text.replace('Dataset = Literal["digits"]', 'Dataset = Literal["mended"]'))
+    assert config.read_text() != text
+    output = shell("dvc", "exp", "run", "--temp", cwd=repository, fails=True)
+    config.write_text(text)
+    assert "dataset: found 'digits'; input should be 'mended'" in output

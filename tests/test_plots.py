@@ -1,0 +1,137 @@
+"""Figures are read back by their artists; bytes are compared, pixels are for eyes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.patches import Ellipse
+
+from latentlab.plots.confusion import confusion_matrix
+from latentlab.plots.curves import loss_curves, roc_curve
+from latentlab.plots.grids import image_grid
+from latentlab.plots.latent_space import Gaussians, latent_densities, latent_scatter
+from latentlab.plots.style import save_png
+from latentlab.projection import to_plane
+
+HISTORY = pd.DataFrame(
+    {
+        "epoch": [1, 2, 3],
+        "train_total": [3.0, 2.0, 1.5],
+        "train_reconstruction": [2.0, 1.0, 0.5],
+        "train_kl": [1.0, 1.0, 1.0],
+        "validation_total": [3.0, 2.1, 2.2],
+        "validation_reconstruction": [2.0, 1.1, 1.2],
+        "validation_kl": [1.0, 1.0, 1.0],
+        "kept": [0, 1, 0],
+    }
+)
+
+
+def line_gaussians():
+    return Gaussians(
+        np.array([0.5, 0.5]),
+        np.array([[-2.0], [2.0]]),
+        np.array([[[1.0]], [[0.25]]]),
+        np.array([0, 1]),
+    )
+
+
+def test_images_stand_the_right_way_up_on_a_scale_from_zero_to_one():
+    image = np.zeros((1, 1, 8, 8), np.float32)
+    image[0, 0, 0, -1] = 0.5  # top right
+    axes = image_grid([image], ["row"], "title", "gray").axes[0]
+    shown = axes.images[0]
+    assert shown.get_clim() == (0, 1)
+    assert shown.origin == "upper"
+    assert shown.get_array()[0, 7] == 0.5
+
+
+def test_colour_images_keep_their_channels():
+    image = np.zeros((1, 3, 8, 8), np.float32)
+    image[0, 0] = 1
+    axes = image_grid([image], [""], "", "gray").axes[0]
+    assert axes.images[0].get_array()[4, 4].tolist() == [1, 0, 0]
+
+
+def test_rows_of_different_length_leave_white():
+    rows = [np.zeros((3, 1, 8, 8), np.float32), np.zeros((1, 1, 8, 8), np.float32)]
+    shown = image_grid(rows, ["a", "b"], "", "gray").axes[0].images[0].get_array()
+    assert shown.mask[-1, -1]
+    assert not shown.mask[0, -1]
+
+
+def test_curves_mark_the_epoch_kept_and_name_their_unit():
+    figure = loss_curves(HISTORY, "nats an image", "vae: loss")
+    assert len(figure.axes) == 3
+    total = figure.axes[0]
+    np.testing.assert_array_equal(total.lines[0].get_ydata(), HISTORY["train_total"])
+    np.testing.assert_array_equal(total.lines[1].get_ydata(), HISTORY["validation_total"])
+    assert total.lines[2].get_xdata()[0] == 2
+    assert total.get_ylabel() == "total (nats an image)"
+
+
+def test_a_model_without_kl_has_one_panel_and_none_is_empty():
+    history = HISTORY[["epoch", "train_total", "train_reconstruction", "kept"]]
+    figure = loss_curves(history, "squared error an image", "")
+    assert len(figure.axes) == 1
+    assert len(figure.axes[0].lines) == 2
+
+
+def test_ellipses_have_the_axes_of_the_covariance():
+    gaussians = Gaussians(
+        np.ones(1), np.array([[1.0, 2.0]]), np.array([[[4.0, 0.0], [0.0, 1.0]]]), np.array([0])
+    )
+    points, labels = np.zeros((4, 2)), np.array([0, 0, -1, -1])
+    axes = latent_scatter(points, labels, ["cat"], gaussians, ["x", "y"], "").axes[0]
+    one_sigma, two_sigma = [patch for patch in axes.patches if isinstance(patch, Ellipse)]
+    assert tuple(one_sigma.center) == (1, 2)
+    assert (one_sigma.width, one_sigma.height) == pytest.approx((4, 2))
+    assert (two_sigma.width, two_sigma.height) == pytest.approx((8, 4))
+    assert one_sigma.angle % 180 == pytest.approx(0)
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["images", "cat"]
+    assert axes.texts[0].get_text() == "0: cat"
+
+
+def test_densities_of_a_line_integrate_to_one():
+    points = np.random.default_rng(0).normal(0, 3, (1000, 1))
+    labels = np.arange(1000) % 2
+    axes = latent_densities(points, labels, ["a", "b"], line_gaussians(), "z", "").axes[0]
+    bars = sum(bar.get_width() * bar.get_height() for bar in axes.patches)
+    assert bars == pytest.approx(1)
+    mixture = axes.lines[-1]
+    assert np.trapezoid(mixture.get_ydata(), mixture.get_xdata()) == pytest.approx(1, abs=0.01)
+
+
+def test_the_confusion_matrix_shows_every_count_and_hides_an_empty_column():
+    counts = np.array([[3, 1, 0], [0, 2, 0]])
+    axes = confusion_matrix(counts, ["cat", "dog"], "").axes[0]
+    assert [text.get_text() for text in axes.texts] == ["3", "1", "0", "2"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["cat", "dog"]
+    counts[0, 2] = 1
+    axes = confusion_matrix(counts, ["cat", "dog"], "").axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["cat", "dog", "none"]
+
+
+def test_the_same_figure_is_the_same_bytes_without_a_version_in_it(tmp_path):
+    for name in ("a", "b"):
+        figure = roc_curve(np.array([0, 0.5, 1]), np.array([0, 0.9, 1]), 0.7, "title")
+        save_png(figure, tmp_path / f"{name}.png")
+    content = (tmp_path / "a.png").read_bytes()
+    assert content == (tmp_path / "b.png").read_bytes()
+    assert b"Software" not in content
+
+
+def test_the_plane_is_that_of_the_largest_variance():
+    rng = np.random.default_rng(0)
+    latents = rng.normal(0, [5, 0.1, 3, 0.1], (2000, 4))
+    plane = to_plane(latents)
+    np.testing.assert_allclose(np.abs(plane.directions[:, [0, 2]]), np.eye(2), atol=0.05)
+    np.testing.assert_allclose(plane.points(latents).var(0), [25, 9], rtol=0.1)
+    covariance = np.cov(latents.T)
+    seen = plane.covariances(covariance[None])[0]
+    np.testing.assert_allclose(seen, np.cov(plane.points(latents).T), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("dimensions", [1, 2])
+def test_few_dimensions_are_shown_as_they_are(dimensions):
+    latents = np.random.default_rng(0).normal(3, 2, (10, dimensions))
+    np.testing.assert_array_equal(to_plane(latents).points(latents), latents)

@@ -1,0 +1,89 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from latentlab import predictions
+from latentlab.images import to_range
+from latentlab.predictions import Predictions, write_predictions
+
+NAMES = ("cat", "dog", "T-shirt, top", 'quote"')
+
+
+@pytest.fixture
+def part(images, labels):
+    rng = np.random.default_rng(0)
+    reconstructions = rng.random(images.shape, dtype=np.float32)
+    errors = np.square(to_range(images, "unit") - reconstructions).mean((1, 2, 3))
+    predicted = labels.copy()
+    predicted[0] = -1
+    return Predictions("test", images, reconstructions, labels, predicted, labels + 4, errors)
+
+
+def written(path, *parts, **changes):
+    arguments = {"class_names": NAMES, "pixel_range": "unit", "threshold": 0.2} | changes
+    write_predictions(path, parts, **arguments)
+    return pd.read_csv(path, keep_default_na=False)
+
+
+def test_pixels_alternate_and_come_back_to_six_decimals(part, tmp_path):
+    frame = written(tmp_path / "p.csv", part)
+    expected = [f"{kind}_px{i}" for i in range(64) for kind in ("orig", "recon")]
+    assert list(frame.columns[1:129]) == expected
+    originals = frame[[f"orig_px{i}" for i in range(64)]].to_numpy()
+    np.testing.assert_allclose(originals, part.images.reshape(48, -1) / 255, atol=5.1e-7)
+    copies = frame[[f"recon_px{i}" for i in range(64)]].to_numpy()
+    np.testing.assert_allclose(copies, part.reconstructions.reshape(48, -1), atol=5.1e-7)
+
+
+def test_pixels_stand_in_the_order_channel_row_column(tmp_path):
+    image = np.arange(12, dtype=np.uint8).reshape(1, 3, 2, 2)
+    zero = np.zeros(1, np.int64)
+    part = Predictions("test", image, to_range(image, "unit"), zero, zero, zero, zero + 0.1)
+    frame = written(tmp_path / "p.csv", part)
+    pixels = frame[[f"orig_px{i}" for i in range(12)]].to_numpy() * 255
+    np.testing.assert_allclose(pixels[0], np.arange(12), atol=1e-3)
+
+
+def test_the_last_columns_tell_class_cluster_and_verdict(part, tmp_path):
+    frame = written(tmp_path / "p.csv", part)
+    assert list(frame.columns[129:]) == [
+        "split",
+        "label",
+        "predicted_label",
+        "cluster",
+        "reconstruction_error",
+        "anomaly_score",
+        "is_anomaly",
+    ]
+    assert frame["label"].tolist() == [NAMES[label] for label in part.labels]
+    assert frame["predicted_label"].tolist()[:2] == ["", "dog"]
+    np.testing.assert_array_equal(frame["cluster"], part.clusters)
+    np.testing.assert_allclose(frame["reconstruction_error"], part.errors, atol=1e-6)
+    np.testing.assert_allclose(frame["anomaly_score"], part.errors / 0.2, atol=1e-5)
+    np.testing.assert_array_equal(frame["is_anomaly"], frame["anomaly_score"] > 1)
+
+
+def test_anomalies_follow_and_rows_are_numbered_through(part, tmp_path):
+    anomalies = part._replace(split="anomaly", labels=np.full(48, -1))
+    frame = written(tmp_path / "p.csv", part, anomalies)
+    assert frame["row_id"].tolist() == list(range(96))
+    assert frame["split"].tolist() == ["test"] * 48 + ["anomaly"] * 48
+    assert set(frame["label"][48:]) == {""}
+
+
+def test_chunks_make_the_same_bytes(part, tmp_path, monkeypatch):
+    written(tmp_path / "whole.csv", part, part)
+    monkeypatch.setattr(predictions, "CHUNK", 7)
+    written(tmp_path / "parts.csv", part, part)
+    assert (tmp_path / "whole.csv").read_bytes() == (tmp_path / "parts.csv").read_bytes()
+
+
+def test_pixels_are_in_the_training_range(part, tmp_path):
+    frame = written(tmp_path / "p.csv", part, pixel_range="symmetric")
+    assert frame["orig_px0"].min() < 0
+    np.testing.assert_allclose(frame["orig_px0"], part.images[:, 0, 0, 0] / 127.5 - 1, atol=1e-6)
+
+
+def test_no_row_at_all_leaves_no_anomalies_behind(part, tmp_path):
+    empty = Predictions("anomaly", *(values[:0] for values in part[1:]))
+    assert len(written(tmp_path / "p.csv", part, empty)) == 48

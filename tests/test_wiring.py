@@ -1,0 +1,136 @@
+"""dvc.yaml must name every module and file that a stage uses: DVC does not read imports."""
+
+import ast
+import json
+import re
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+STAGES = PIPELINE["stages"]
+PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
+# Its values are tracked one by one under `params`; only `check` depends on its rules.
+BY_VALUE = "src/latentlab/config.py"
+
+
+def imported(path):
+    """Files of this project that a file imports, directly or not, and itself."""
+    found, todo = set(), [ROOT / path]
+    while todo:
+        file = todo.pop()
+        name = str(file.relative_to(ROOT))
+        if name in found:
+            continue
+        found.add(name)
+        for node in ast.walk(ast.parse(file.read_text())):
+            modules = []
+            if isinstance(node, ast.ImportFrom):
+                modules = [node.module] + [f"{node.module}.{a.name}" for a in node.names]
+            elif isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            for module in modules:
+                for root in ("src", "."):
+                    base = ROOT / root / module.replace(".", "/")
+                    todo += [
+                        f for f in (base.with_suffix(".py"), base / "__init__.py") if f.exists()
+                    ]
+    return found
+
+
+def code_deps(stage):
+    return [dep for dep in STAGES[stage]["deps"] if dep.startswith(("src/", "stages/"))]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_cover_what_a_stage_imports(stage):
+    needed = imported(f"stages/{stage}.py") - {"src/latentlab/__init__.py"}
+    if stage != "check":
+        needed -= {BY_VALUE}
+    deps = code_deps(stage)
+    missing = {f for f in needed if not any(f == d or f.startswith(f"{d}/") for d in deps)}
+    assert missing == set()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_no_dep_is_there_for_nothing(stage):
+    needed = imported(f"stages/{stage}.py")
+    idle = [
+        d for d in code_deps(stage) if not any(f == d or f.startswith(f"{d}/") for f in needed)
+    ]
+    assert idle == []
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_path_reaches_the_command(stage):
+    paths = [dep for dep in STAGES[stage]["deps"] if dep.startswith(("data/", "models"))]
+    for kind in ("outs", "metrics"):
+        paths += [
+            next(iter(out)) if isinstance(out, dict) else out
+            for out in STAGES[stage].get(kind, [])
+        ]
+    words = STAGES[stage]["cmd"].split()
+    missing = [path for path in paths if path not in words]
+    # `download` waits for `check` and reads nothing of it.
+    assert missing == (["data/checked.txt"] if stage == "download" else [])
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_param_that_a_stage_reads_is_declared(stage):
+    """What a script or the library reads of `settings` or `params` must re-run the stage."""
+    source = (ROOT / f"stages/{stage}.py").read_text()
+    if stage in ("download", "preprocess"):
+        source += (
+            (ROOT / "src/latentlab/datasets/build.py").read_text().replace("params.", "settings.")
+        )
+    read = set(re.findall(r"settings\.([a-z_]+(?:\.[a-z_]+)?)", source))
+    if "settings.model(" in source:
+        read = (read - {"model"}) | {"models"}
+    declared = {param.replace(".${item.model}", "") for param in STAGES[stage].get("params", [])}
+    if "item.model" not in STAGES[stage]["cmd"] and "models" in read:
+        assert "models" in declared
+    missing = {
+        name
+        for name in read
+        if not any(
+            name == d or name.startswith(f"{d}.") or d.startswith(f"{name}.") for d in declared
+        )
+    }
+    if stage == "download":
+        missing -= {"seed"}  # read by `load`, which belongs to preprocess
+    assert missing == set()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_declared_params_exist(stage):
+    for param in STAGES[stage].get("params", []):
+        place = PARAMS
+        for part in param.replace("${item.model}", "vae").split("."):
+            assert part in place, param
+            place = place[part]
+
+
+def test_only_the_plot_stage_has_outputs_in_git():
+    """Any other output that is not cached would switch the run-cache off for its stage."""
+    uncached = [
+        stage
+        for stage, content in STAGES.items()
+        for out in content.get("outs", [])
+        if isinstance(out, dict) and next(iter(out.values())).get("cache") is False
+    ]
+    assert uncached == ["plot"]
+
+
+def test_every_plot_has_its_template_and_its_table():
+    for plot in PIPELINE["plots"]:
+        if isinstance(plot, str):
+            assert (ROOT / plot).is_dir()
+            continue
+        ((_, settings),) = plot.items()
+        template = json.loads((ROOT / f".dvc/plots/{settings['template']}.json").read_text())
+        assert template["data"] == {"values": "<DVC_METRIC_DATA>"}
+        ((table, column),) = settings["y"].items()
+        header = (ROOT / table).read_text().splitlines()[0].split(",")
+        assert {column, settings["x"], "model"} <= set(header)
