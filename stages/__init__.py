@@ -15,6 +15,7 @@ from latentlab.errors import LatentlabError
 INPUT_FILE = typer.Option(exists=True, dir_okay=False, help="Read.")
 INPUT_FOLDER = typer.Option(exists=True, file_okay=False, help="Read.")
 OUTPUT = typer.Option(help="Written.")
+CACHE = typer.Option(help="Downloads, kept outside every output; from the repository's root.")
 MODEL = typer.Option(help="A key of `models` in the params file.")
 
 

@@ -6,7 +6,8 @@ from typing import Annotated
 from latentlab.config import load_params
 from latentlab.datasets.build import fetch
 from latentlab.files import replacing
-from stages import INPUT_FILE, OUTPUT, new_app, run
+from stages import CACHE, INPUT_FILE, OUTPUT, new_app, run
+from stages.site import site
 
 app = new_app()
 
@@ -14,11 +15,13 @@ app = new_app()
 @app.command()
 def main(
     raw: Annotated[Path, OUTPUT],
+    cache: Annotated[Path, CACHE],
     params: Annotated[Path, INPUT_FILE] = Path("params.yaml"),
 ) -> None:
     """Bring the files of the data set of the params file into a folder."""
+    settings = load_params(params)
     with replacing(raw) as temporary:
-        fetch(load_params(params), temporary)
+        fetch(settings, temporary, site(settings, cache))
 
 
 if __name__ == "__main__":

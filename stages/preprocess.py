@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Annotated
 
-from latentlab.config import load_params
+from latentlab.config import AnomalyClasses, load_params
 from latentlab.datasets.build import load
 from latentlab.files import replacing
 from latentlab.images import SPLITS, About, write_about
 from latentlab.splits import split, write_split
-from stages import INPUT_FILE, INPUT_FOLDER, OUTPUT, new_app, run
+from stages import CACHE, INPUT_FILE, INPUT_FOLDER, OUTPUT, new_app, run
+from stages.site import site
 
 app = new_app()
 
@@ -21,15 +22,25 @@ def main(
     test: Annotated[Path, OUTPUT],
     anomalies: Annotated[Path, OUTPUT],
     about: Annotated[Path, OUTPUT],
+    cache: Annotated[Path, CACHE],
     params: Annotated[Path, INPUT_FILE] = Path("params.yaml"),
 ) -> None:
     """Split, resize and write the images of the data set."""
     settings = load_params(params)
-    dataset = load(settings, raw)
+    dataset, others = load(settings, raw, site(settings, cache))
     size = settings.image_size or dataset.image_size
     channels = settings.channels or dataset.channels
-    fractions = settings.data.test_fraction, settings.data.validation_fraction
-    parts = split(dataset, *fractions, settings.seed)
+    anomaly_set = settings.data.anomalies
+    class_names, parts = split(
+        dataset,
+        others=others,
+        classes=settings.data.classes or (),
+        anomaly_classes=anomaly_set.classes if isinstance(anomaly_set, AnomalyClasses) else (),
+        limit=settings.data.limit,
+        test_fraction=settings.data.test_fraction,
+        validation_fraction=settings.data.validation_fraction,
+        seed=settings.seed,
+    )
     digests = {}
     for name, folder in zip(SPLITS, (train, validation, test, anomalies), strict=True):
         with replacing(folder) as temporary:
@@ -38,11 +49,12 @@ def main(
         about,
         About(
             dataset=settings.dataset,
-            class_names=dataset.class_names,
+            class_names=class_names,
             image_size=size,
             channels=channels,
-            counts={name: len(indices) for name, (_, indices) in parts.items()},
+            counts={name: len(part.indices) for name, part in parts.items()},
             sha256=digests,
+            unreadable=dataset.unreadable + (others.unreadable if others else ()),
         ),
     )
 

@@ -14,27 +14,30 @@ def raw(tmp_path_factory):
     return folder
 
 
+def everything(source):
+    return np.concatenate(list(source.chunks(np.arange(len(source)), 8, 1)))
+
+
 def test_images_and_labels_are_those_of_scikit_learn(raw):
     theirs, ours = load_digits(), digits.load(raw, seed=0)
-    everything = np.arange(len(ours.train))
-    levels = ours.train.read(everything, 8, 1)[:, 0] / (255 / 16)
+    levels = everything(ours.train)[:, 0] / (255 / 16)
     np.testing.assert_allclose(levels, theirs.images, atol=0.05)
     np.testing.assert_array_equal(ours.train.labels, theirs.target)
 
 
 def test_anomalies_have_the_grey_levels_of_digits(raw):
     dataset = digits.load(raw, seed=0)
-    images = dataset.anomalies.read(np.arange(len(dataset.anomalies)), 8, 1)
+    images = everything(dataset.anomalies)
     levels = set(np.rint(np.arange(17) * 255 / 16).astype(int))
     assert set(np.unique(images)) <= levels
-    train = dataset.train.read(np.arange(len(dataset.train)), 8, 1)
+    train = everything(dataset.train)
     assert abs(images.mean() - train.mean()) < 3
 
 
 def test_half_of_the_anomalies_are_digits_in_mirror_writing(raw):
     dataset = digits.load(raw, seed=0)
-    anomalies = dataset.anomalies.read(np.arange(len(dataset.anomalies)), 8, 1)
-    train = dataset.train.read(np.arange(len(dataset.train)), 8, 1)
+    anomalies = everything(dataset.anomalies)
+    train = everything(dataset.train)
     known = {image.tobytes() for image in train}
     mirrored = [image[..., ::-1].tobytes() in known for image in anomalies]
     assert sum(mirrored) == len(anomalies) / 2
@@ -43,8 +46,7 @@ def test_half_of_the_anomalies_are_digits_in_mirror_writing(raw):
 
 def test_the_seed_decides_the_anomalies(raw):
     def images(seed):
-        anomalies = digits.load(raw, seed).anomalies
-        return anomalies.read(np.arange(len(anomalies)), 8, 1)
+        return everything(digits.load(raw, seed).anomalies)
 
     np.testing.assert_array_equal(images(3), images(3))
     assert (images(3) != images(4)).any()

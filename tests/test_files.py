@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from latentlab.errors import LatentlabError
-from latentlab.files import new_array, read_array, read_json, replacing, write_array, write_json
+from latentlab.files import (
+    ArrayWriter,
+    read_array,
+    read_json,
+    replacing,
+    write_array,
+    write_json,
+)
 
 
 def test_what_fails_halfway_leaves_what_was_there(tmp_path):
@@ -38,13 +45,27 @@ def test_what_a_killed_run_left_is_overwritten(tmp_path):
     assert list((tmp_path / "folder").iterdir()) == []
 
 
-@pytest.mark.parametrize("shape", [(3, 2), (0, 2)])
-def test_arrays_come_back(shape, tmp_path):
-    array = new_array(tmp_path / "a.npy", shape, np.float32)
-    array[:] = 5
-    del array
-    assert read_array(tmp_path / "a.npy").shape == shape
-    assert (read_array(tmp_path / "a.npy") == 5).all()
+@pytest.mark.parametrize("sizes", [[3, 2], [0], []])
+def test_an_array_written_in_batches_is_the_file_numpy_would_write(sizes, tmp_path):
+    whole = np.arange(4.0 * sum(sizes), dtype=np.float32).reshape(-1, 2, 2)
+    with ArrayWriter(tmp_path / "a.npy", whole.shape, np.float32) as writer:
+        for batch in np.split(whole, np.cumsum(sizes)[:-1]) if sizes else []:
+            writer.write(batch)
+    write_array(tmp_path / "b.npy", whole)
+    assert (tmp_path / "a.npy").read_bytes() == (tmp_path / "b.npy").read_bytes()
+    np.testing.assert_array_equal(read_array(tmp_path / "a.npy"), whole)
+
+
+def test_an_array_with_rows_missing_is_refused(tmp_path):
+    writer = ArrayWriter(tmp_path / "a.npy", (3, 2), np.uint8)
+    with pytest.raises(ValueError, match="2 rows written, 3 promised"), writer:
+        writer.write(np.zeros((2, 2), np.uint8))
+
+
+def test_rows_of_another_shape_are_refused(tmp_path):
+    writer = ArrayWriter(tmp_path / "a.npy", (3, 2), np.uint8)
+    with pytest.raises(ValueError, match=r"rows of shape \(3,\), not \(2,\)"), writer:
+        writer.write(np.zeros((2, 3), np.uint8))
 
 
 def test_changing_what_was_read_leaves_the_file(tmp_path):

@@ -22,7 +22,9 @@ def test_arrays_that_are_no_split_are_refused(images, labels, message, tmp_path)
 
 
 def test_about_comes_back(tmp_path):
-    about = About("digits", ("a", "b"), 28, 1, {"train": 3}, {"train": "0" * 64})
+    about = About(
+        "digits", ("a", "b"), 28, 1, {"train": 3}, {"train": "0" * 64}, ("a.txt: no image",)
+    )
     write_about(tmp_path / "about.json", about)
     assert read_about(tmp_path / "about.json") == about
 

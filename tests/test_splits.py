@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from latentlab.datasets.base import ArraySource, DataSet
 from latentlab.errors import LatentlabError
 from latentlab.images import read_split
-from latentlab.splits import hold_out, split, write_split
+from latentlab.splits import Part, hold_out, split, thin, write_split
+
+NAMES = ("ant", "bee", "cat")
 
 
 def source(labels):
@@ -14,46 +16,50 @@ def source(labels):
     return ArraySource(images.astype(np.uint8), np.asarray(labels))
 
 
-def dataset(labels, test=None):
-    return DataSet(("a", "b"), 8, 1, source(labels), test, None)
+def drawn(labels, *, data=None, **changes):
+    """Splits of a set with these labels; other parts of the data set in ``data``."""
+    names = NAMES if max(labels) >= 0 else ()
+    dataset = DataSet(names, 8, 1, source(labels), **data or {})
+    return split(
+        dataset, **{"test_fraction": 0.2, "validation_fraction": 0.2, "seed": 0} | changes
+    )
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(20, 60))
+@given(st.integers(0, 2**32 - 1), st.integers(30, 60))
 def test_splits_share_no_image_and_lose_none(seed, count):
-    parts = split(dataset(np.arange(count) % 2), 0.3, 0.2, seed)
-    names = ("train", "validation", "test")
-    taken = np.concatenate([parts[name][1] for name in names])
+    parts = drawn(np.arange(count) % 3, seed=seed).parts
+    taken = np.concatenate([parts[n].indices for n in ("train", "validation", "test")])
     assert sorted(taken) == list(range(count))
 
 
 def test_every_split_has_the_classes_in_proportion():
-    labels = np.repeat([0, 1], [90, 10])
-    parts = split(dataset(labels), 0.2, 0.25, seed=1)
-    shares = {name: (len(i), labels[i].sum()) for name, (_, i) in parts.items()}
+    parts = drawn(np.repeat([0, 1], [90, 10]), validation_fraction=0.25).parts
+    shares = {name: (len(p.labels), p.labels.sum()) for name, p in parts.items()}
     assert shares["test"] == (20, 2)
     assert shares["validation"] == (20, 2)
     assert shares["train"] == (60, 6)
 
 
 def test_the_seed_decides_the_split():
-    labels = np.arange(40) % 2
-    first, again, other = (split(dataset(labels), 0.2, 0.2, seed)["test"][1] for seed in (1, 1, 2))
+    labels = np.arange(60) % 3
+    first, again, other = (drawn(labels, seed=s).parts["test"].indices for s in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
 
-def test_the_own_test_split_of_a_data_set_is_kept_whole():
-    test = source([0, 1, 1])
-    parts = split(dataset(np.arange(20) % 2, test), 0.5, 0.2, seed=0)
-    assert parts["test"][0] is test
-    np.testing.assert_array_equal(parts["test"][1], [0, 1, 2])
-    assert len(parts["train"][1]) == 16
+def test_the_own_splits_of_a_data_set_are_kept_whole():
+    own = {"test": source([0, 1, 1]), "validation": source([2, 2])}
+    parts = drawn(np.arange(30) % 3, data=own).parts
+    assert parts["test"].source is own["test"]
+    assert parts["test"].labels.tolist() == [0, 1, 1]
+    assert parts["validation"].labels.tolist() == [2, 2]
+    assert len(parts["train"].indices) == 30
 
 
 def test_no_validation_fraction_holds_nothing_out():
-    parts = split(dataset(np.arange(20) % 2), 0.2, 0.0, seed=0)
-    assert len(parts["validation"][1]) == 0
-    assert len(parts["train"][1]) == 16
+    parts = drawn(np.arange(30) % 3, validation_fraction=0.0).parts
+    assert len(parts["validation"].indices) == 0
+    assert len(parts["train"].indices) == 24
 
 
 def test_a_class_of_one_image_is_refused_by_the_name_of_the_param():
@@ -62,13 +68,98 @@ def test_a_class_of_one_image_is_refused_by_the_name_of_the_param():
         hold_out(np.arange(10), labels, 0.2, 0, "data.test_fraction")
 
 
+def test_no_group_is_on_both_sides():
+    """Faces of one person must not be learned and tested."""
+    groups = np.repeat(np.arange(20), 3)
+    splits = drawn(np.full(60, -1), data={"groups": groups})
+    people = [set(groups[p.indices]) for name, p in splits.parts.items() if name != "anomalies"]
+    assert sum(map(len, people)) == len(set.union(*people)) == 20
+    assert min(map(len, people)) > 0
+
+
+@pytest.mark.parametrize("classes", [(2, 0), ("cat", "ant"), (0, "cat")])
+def test_chosen_classes_are_kept_and_numbered_anew(classes):
+    splits = drawn(np.arange(60) % 3, classes=classes)
+    assert splits.class_names == ("ant", "cat")
+    for name in ("train", "validation", "test"):
+        part = splits.parts[name]
+        np.testing.assert_array_equal(part.labels, (part.indices % 3) // 2)
+
+
+def test_digits_are_chosen_by_name_and_not_by_place():
+    dataset = DataSet(("1", "4", "8"), 8, 1, source(np.arange(60) % 3))
+    splits = split(dataset, classes=(1, 8), test_fraction=0.2, validation_fraction=0, seed=0)
+    assert splits.class_names == ("1", "8")
+
+
+def test_an_unknown_class_is_refused_with_what_was_meant():
+    with pytest.raises(LatentlabError, match=r"data\.classes: unknown class 'bea'; known: ant, b"):
+        drawn(np.arange(60) % 3, classes=["bea"])
+
+
+def test_classes_held_out_are_anomalies_and_never_trained_on():
+    splits = drawn(np.arange(60) % 3, anomaly_classes=["bee"])
+    assert splits.class_names == ("ant", "cat")
+    anomalies = splits.parts["anomalies"]
+    np.testing.assert_array_equal(anomalies.indices % 3, 1)
+    assert len(anomalies.indices) == 20
+    assert set(anomalies.labels) == {-1}
+    for name in ("train", "validation", "test"):
+        assert not (splits.parts[name].indices % 3 == 1).any()
+
+
+def test_classes_held_out_come_from_the_own_test_split_where_there_is_one():
+    test = source([0, 1, 1, 2])
+    anomalies = drawn(np.arange(30) % 3, data={"test": test}, anomaly_classes=[1]).parts[
+        "anomalies"
+    ]
+    assert anomalies.source is test
+    assert anomalies.indices.tolist() == [1, 2]
+
+
+def test_every_class_held_out_is_refused():
+    with pytest.raises(LatentlabError, match="every class is held out"):
+        drawn(np.arange(30) % 3, anomaly_classes=[0, 1, 2])
+
+
+def test_another_data_sets_test_images_are_anomalies():
+    other = DataSet(("x",), 8, 1, source([0] * 9), test=source([0] * 4))
+    anomalies = drawn(np.arange(30) % 3, others=other).parts["anomalies"]
+    assert anomalies.source is other.test
+    assert len(anomalies.indices) == 4
+
+
+def test_a_set_without_anomalies_has_none():
+    assert len(drawn(np.arange(30) % 3).parts["anomalies"].indices) == 0
+
+
+def test_a_limit_thins_every_part_and_keeps_proportions():
+    labels = np.repeat([0, 1], [160, 40])
+    own = {"test": source(np.repeat([0, 1], [80, 20])), "anomalies": source([-1] * 90)}
+    parts = drawn(labels, data=own, limit=50, validation_fraction=0.2).parts
+    counts = {name: (len(p.labels), (p.labels == 1).sum()) for name, p in parts.items()}
+    assert counts == {
+        "train": (40, 8),
+        "validation": (10, 2),
+        "test": (50, 10),
+        "anomalies": (50, 0),
+    }
+
+
+def test_no_limit_thins_nothing():
+    assert thin(np.arange(5), np.zeros(5), None, 0).tolist() == [0, 1, 2, 3, 4]
+    assert thin(np.arange(5), np.zeros(5), 5, 0).tolist() == [0, 1, 2, 3, 4]
+
+
 def test_what_is_written_is_read_back_in_order(tmp_path):
     labels = np.arange(30) % 2
     images = source(labels)
     chosen = np.array([5, 3, 8])
-    digest = write_split(tmp_path, (images, chosen), 8, 1)
+    part = Part(images, chosen, labels[chosen])
+    digest = write_split(tmp_path, part, 8, 1)
     back = read_split(tmp_path)
     np.testing.assert_array_equal(back.images, images.images[chosen])
     np.testing.assert_array_equal(back.labels, labels[chosen])
-    assert digest == write_split(tmp_path / "again", (images, chosen), 8, 1)
-    assert digest != write_split(tmp_path / "other", (images, chosen[::-1]), 8, 1)
+    assert digest == write_split(tmp_path / "again", part, 8, 1)
+    other = Part(images, chosen[::-1], labels[chosen[::-1]])
+    assert digest != write_split(tmp_path / "other", other, 8, 1)

@@ -5,17 +5,19 @@ There are no defaults and no derived values here: the file is the whole truth ab
 refused by name.
 """
 
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from latentlab.errors import LatentlabError
+from latentlab.errors import LatentlabError, choices
 
-Dataset = Literal["digits"]
+Dataset = Literal["digits", "mnist", "fashion_mnist", "faces", "folder"]
+DatasetName = Literal["digits", "mnist", "fashion_mnist", "faces", "cifar10"]
+DATASETS: tuple[DatasetName, ...] = get_args(DatasetName)
+Fit = Literal["centre_crop", "letterbox"]
 PixelRange = Literal["unit", "symmetric"]
 Activation = Literal["relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid", "linear"]
 Loss = Literal["mse", "gaussian", "bernoulli"]
@@ -30,6 +32,9 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Widths = Annotated[tuple[AtLeastOne, ...], Field(strict=False)]
 SomeWidths = Annotated[tuple[AtLeastOne, ...], Field(strict=False, min_length=1)]
 SomeNames = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+# Folders and addresses, or classes by name or number; an empty value is an empty list.
+Places = Annotated[tuple[str, ...], Field(strict=False)]
+Classes = Annotated[tuple[int | str, ...], Field(strict=False, min_length=1)]
 
 
 class _Section(BaseModel):
@@ -43,7 +48,7 @@ class _Section(BaseModel):
         """Refuse unknown keys with the keys that are known, which ``extra`` would not name."""
         if isinstance(values, dict):
             for key in sorted(map(str, set(values) - set(cls.model_fields))):
-                raise ValueError(f"unknown key {key!r}; {_choices(key, cls.model_fields)}")
+                raise ValueError(f"unknown key {key!r}; {choices(key, cls.model_fields)}")
         return values
 
 
@@ -103,9 +108,23 @@ ModelParams = Annotated[
 ]
 
 
-class DataParams(_Section):
-    """How the data set is split."""
+class AnomalyClasses(_Section):
+    """Classes that count as anomalies."""
 
+    classes: Classes
+
+
+class DataParams(_Section):
+    """Which images, from where, and how they are split."""
+
+    folder: str | None
+    mirrors: Places | None
+    anomalies: str | AnomalyClasses | None
+    classes: Classes | None
+    limit: AtLeastOne | None
+    fit: Fit
+    skip_unreadable: bool
+    follow_links: bool
     test_fraction: Annotated[float, Field(gt=0, lt=1)]
     validation_fraction: Annotated[float, Field(ge=0, lt=1)]
 
@@ -177,11 +196,33 @@ class Params(_Section):
     models: dict[str, ModelParams]
 
     @model_validator(mode="after")
+    def _data_set_is_described(self) -> Self:
+        if self.dataset == "folder" and self.data.folder is None:
+            raise ValueError("data.folder: empty with dataset 'folder'; name the folder of images")
+        if self.dataset == "faces" and self.gmm.components is None:
+            raise ValueError(
+                "gmm.components: empty means one a class, but dataset 'faces' has no classes; "
+                "give a number"
+            )
+        anomalies = self.data.anomalies
+        if anomalies == self.dataset:
+            raise ValueError(
+                f"data.anomalies: found {anomalies!r}, which is the data set itself; name "
+                "another, a folder, or {classes: [...]} to hold out"
+            )
+        if isinstance(anomalies, str) and anomalies not in DATASETS and "/" not in anomalies:
+            raise ValueError(
+                f"data.anomalies: found {anomalies!r}, neither a data set nor a path; "
+                f"{choices(anomalies, DATASETS)}; write ./{anomalies} for a folder"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _models_fit_together(self) -> Self:
         for name in self.run_models:
             if name not in self.models:
                 raise ValueError(
-                    f"run_models: unknown model {name!r}; {_choices(name, self.models)}"
+                    f"run_models: unknown model {name!r}; {choices(name, self.models)}"
                 )
             if self.run_models.count(name) > 1:
                 raise ValueError(f"run_models: {name!r} stands in the list twice; remove one")
@@ -200,7 +241,7 @@ class Params(_Section):
             LatentlabError: If no model has that name.
         """
         if name not in self.models:
-            raise LatentlabError(f"models: unknown model {name!r}; {_choices(name, self.models)}")
+            raise LatentlabError(f"models: unknown model {name!r}; {choices(name, self.models)}")
         return self.models[name]
 
 
@@ -221,12 +262,6 @@ def load_params(path: Path) -> Params:
     except ValidationError as error:
         faults = "\n".join(f"  {_sentence(fault)}" for fault in error.errors())
         raise LatentlabError(f"{path} is not valid:\n{faults}") from error
-
-
-def _choices(name: str, known: Any) -> str:
-    close = get_close_matches(name, known, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"known: {', '.join(known)}{hint}"
 
 
 def _sentence(fault: Any) -> str:

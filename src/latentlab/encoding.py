@@ -1,5 +1,6 @@
 """Images through a trained model: encode, decode and measure, a batch at a time."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 
 from latentlab.batches import in_order, to_pixels
 from latentlab.config import PixelRange
-from latentlab.files import new_array
+from latentlab.files import ArrayWriter
 from latentlab.latents import Floats
 from latentlab.models.base import ImageModel
 from latentlab.seeding import generator
@@ -42,29 +43,29 @@ def write_latents(
     """
     model.eval()
     noise = generator(seed, device)
-    arrays: dict[str, Floats] = {}
-    start = 0
-    for batch in in_order(torch.from_numpy(images), batch_size):
-        pixels = to_pixels(batch, pixel_range, device)
-        mean, log_var = model.posterior(pixels)
-        decoded = model.decode(mean)
-        losses = model.loss(pixels, noise)
-        results = {
-            "mean": mean,
-            "log_var": log_var,
-            "squared_error": (decoded - pixels).square().flatten(1).mean(1),
-            "reconstruction": losses.reconstruction,
-            "kl": losses.kl,
-            "reconstructions": decoded if keep_reconstructions else None,
-        }
-        for name, values in results.items():
-            if values is None:
-                continue
-            if name not in arrays:
-                shape = (len(images), *values.shape[1:])
-                arrays[name] = new_array(folder / f"{name}.npy", shape, np.float32)
-            arrays[name][start : start + len(batch)] = values.cpu().numpy()
-        start += len(batch)
+    writers: dict[str, ArrayWriter] = {}
+    with ExitStack() as files:
+        for batch in in_order(torch.from_numpy(images), batch_size):
+            pixels = to_pixels(batch, pixel_range, device)
+            mean, log_var = model.posterior(pixels)
+            decoded = model.decode(mean)
+            losses = model.loss(pixels, noise)
+            results = {
+                "mean": mean,
+                "log_var": log_var,
+                "squared_error": (decoded - pixels).square().flatten(1).mean(1),
+                "reconstruction": losses.reconstruction,
+                "kl": losses.kl,
+                "reconstructions": decoded if keep_reconstructions else None,
+            }
+            for name, values in results.items():
+                if values is None:
+                    continue
+                if name not in writers:
+                    shape = (len(images), *values.shape[1:])
+                    writer = ArrayWriter(folder / f"{name}.npy", shape, np.float32)
+                    writers[name] = files.enter_context(writer)
+                writers[name].write(values.cpu().numpy())
 
 
 @torch.no_grad()

@@ -1,5 +1,7 @@
 """The one exception that means: the input is at fault, not the program."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import final
 
 
@@ -9,3 +11,16 @@ class LatentlabError(Exception):
 
     Stages print the message without a traceback and exit with status 1.
     """
+
+
+def choices(name: str, known: Iterable[str]) -> str:
+    """What would have been right, and what was perhaps meant.
+
+    Example:
+        >>> choices("vea", ["vae", "conv_vae"])
+        "known: vae, conv_vae; did you mean 'vae'?"
+    """
+    names = list(known)
+    close = get_close_matches(name, names, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"known: {', '.join(names)}{hint}"

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, final
 
 import numpy as np
 import numpy.typing as npt
@@ -72,11 +72,43 @@ def write_array(path: Path, array: npt.NDArray[Any]) -> None:
     np.save(path, array, allow_pickle=False)
 
 
-def new_array(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """A zeroed ``.npy`` array on disk, to be filled a batch at a time without holding it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    array: npt.NDArray[Any] = np.lib.format.open_memmap(path, "w+", np.dtype(dtype), shape)
-    return array
+@final
+class ArrayWriter:
+    """A ``.npy`` file filled a batch at a time; memory holds one batch, whatever the size.
+
+    Args:
+        path: Of the file.
+        shape: Of the whole array, known beforehand.
+        dtype: Of its values.
+
+    Raises:
+        ValueError: On leaving the block, if more or fewer rows were written than promised.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
+        self.path = path
+        self.shape = shape
+        self.dtype = np.dtype(dtype)
+        self.rows = 0
+
+    def __enter__(self) -> Self:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.file = self.path.open("wb")
+        header = np.lib.format.header_data_from_array_1_0(np.empty(0, self.dtype))
+        np.lib.format.write_array_header_1_0(self.file, header | {"shape": self.shape})
+        return self
+
+    def write(self, batch: npt.NDArray[Any]) -> None:
+        """Append rows."""
+        if batch.shape[1:] != self.shape[1:]:
+            raise ValueError(f"{self.path}: rows of shape {batch.shape[1:]}, not {self.shape[1:]}")
+        self.file.write(np.ascontiguousarray(batch, self.dtype).tobytes())
+        self.rows += len(batch)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.file.close()
+        if kind is None and self.rows != self.shape[0]:
+            raise ValueError(f"{self.path}: {self.rows} rows written, {self.shape[0]} promised")
 
 
 def read_json(path: Path) -> Any:

@@ -42,6 +42,7 @@ class About:
         channels: 1 or 3.
         counts: Images in each split.
         sha256: Digest of each split's pixels and labels.
+        unreadable: Files that were left out, each with the reason.
     """
 
     dataset: str
@@ -50,6 +51,7 @@ class About:
     channels: int
     counts: dict[str, int]
     sha256: dict[str, str]
+    unreadable: tuple[str, ...]
 
 
 def read_split(folder: Path) -> ImageSplit:
@@ -85,7 +87,8 @@ def read_about(path: Path) -> About:
     """
     content = read_json(path)
     try:
-        return About(**{**content, "class_names": tuple(content["class_names"])})
+        lists = {key: tuple(content[key]) for key in ("class_names", "unreadable")}
+        return About(**{**content, **lists})
     except (TypeError, KeyError) as error:
         raise LatentlabError(f"{path}: not about a processed set ({error}); {REMEDY}") from error
 

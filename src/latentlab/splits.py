@@ -1,66 +1,155 @@
 """Splitting a data set, stratified and seeded, and writing the splits as bytes."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
-from latentlab.datasets.base import DataSet, ImageSource
-from latentlab.errors import LatentlabError
-from latentlab.files import new_array, write_array
+from latentlab.datasets.base import NO_LABEL, DataSet, ImageSource, Labels
+from latentlab.errors import LatentlabError, choices
+from latentlab.files import ArrayWriter, write_array
 
 Indices = npt.NDArray[np.intp]
-Part = tuple[ImageSource, Indices]
 
-CHUNK = 1000
+
+class Part(NamedTuple):
+    """Some images of a source.
+
+    Attributes:
+        source: Where they are.
+        indices: Which ones, in ascending order.
+        labels: Their classes, shape ``(len(indices),)``; ``NO_LABEL`` without one.
+    """
+
+    source: ImageSource
+    indices: Indices
+    labels: Labels
+
+
+class Splits(NamedTuple):
+    """All parts of a processed set.
+
+    Attributes:
+        class_names: Of the classes that are kept; label ``i`` is the ``i``-th.
+        parts: ``train``, ``validation``, ``test`` and ``anomalies``.
+    """
+
+    class_names: tuple[str, ...]
+    parts: dict[str, Part]
 
 
 def split(
-    dataset: DataSet, test_fraction: float, validation_fraction: float, seed: int
-) -> dict[str, Part]:
-    """Which images of which source belong to train, validation, test and anomalies.
+    dataset: DataSet,
+    *,
+    others: DataSet | None = None,
+    classes: Sequence[int | str] = (),
+    anomaly_classes: Sequence[int | str] = (),
+    limit: int | None = None,
+    test_fraction: float,
+    validation_fraction: float,
+    seed: int,
+) -> Splits:
+    """Which images belong to train, validation, test and anomalies.
 
-    The test split is the data set's own where it brings one. The same seed, labels and fractions
-    give the same split.
+    Splits that the data set brings are kept; the others are drawn from its training images, each
+    class in proportion, and no group on both sides. The same arguments give the same splits.
 
     Args:
         dataset: What to split.
-        test_fraction: Share of the training images to hold out where no test split is brought.
+        others: A data set whose test images (or all, where it has no test split) are the
+            anomalies.
+        classes: Names of the classes to keep; all of them when empty.
+        anomaly_classes: Names of classes that are anomalies and never seen in training.
+        limit: Take a stratified subset of at most so many training images, and of each other
+            part; ``None`` for all.
+        test_fraction: Share of the training images to hold out for testing.
         validation_fraction: Share of what is left to hold out for validation.
-        seed: Of the shuffles.
+        seed: Of every draw.
+
+    Raises:
+        LatentlabError: If a class is unknown, or a part cannot be drawn.
     """
-    train = np.arange(len(dataset.train))
-    labels = dataset.train.labels
-    test: Part
+    names = dataset.class_names
+    strange = _codes(anomaly_classes, names, "data.anomalies.classes")
+    kept = [
+        code
+        for code in _codes(classes, names, "data.classes") or range(len(names))
+        if code not in strange
+    ]
+    if names and not kept:
+        raise LatentlabError(
+            "data.classes: every class is held out as an anomaly; keep one or more"
+        )
+    renumbered = np.full(len(names) + 1, NO_LABEL)  # the last entry serves images without label
+    renumbered[kept] = np.arange(len(kept))
+
+    def part(source: ImageSource, indices: Indices) -> Part:
+        return Part(source, indices, renumbered[source.labels[indices]])
+
+    def choose(source: ImageSource) -> Indices:
+        """Images of the classes kept, thinned to the limit."""
+        chosen = np.arange(len(source))
+        if names:
+            chosen = chosen[renumbered[source.labels] != NO_LABEL]
+        return thin(chosen, source.labels, limit, seed)
+
+    source, groups = dataset.train, dataset.groups
+    train = choose(source)
     if dataset.test is None:
-        train, held_out = hold_out(train, labels, test_fraction, seed, "data.test_fraction")
-        test = dataset.train, held_out
+        train, test = hold_out(
+            train, source.labels, test_fraction, seed, "data.test_fraction", groups
+        )
+        tested = part(source, test)
     else:
-        test = dataset.test, np.arange(len(dataset.test))
-    key = "data.validation_fraction"
-    train, validation = hold_out(train, labels, validation_fraction, seed, key)
-    anomalies = dataset.anomalies or dataset.train
-    return {
-        "train": (dataset.train, train),
-        "validation": (dataset.train, validation),
-        "test": test,
-        "anomalies": (anomalies, np.arange(len(anomalies) if dataset.anomalies else 0)),
-    }
+        tested = part(dataset.test, choose(dataset.test))
+    if dataset.validation is None:
+        key = "data.validation_fraction"
+        train, validation = hold_out(train, source.labels, validation_fraction, seed, key, groups)
+        validated = part(source, validation)
+    else:
+        validated = part(dataset.validation, choose(dataset.validation))
+
+    unseen = dataset.test or dataset.train
+    if strange:
+        indices = np.flatnonzero(np.isin(unseen.labels, strange))
+    else:
+        outsiders = (others.test or others.train) if others else dataset.anomalies
+        unseen = outsiders or unseen
+        indices = np.arange(len(unseen) if outsiders else 0)
+    indices = thin(indices, unseen.labels, limit, seed)
+    anomalies = Part(unseen, indices, np.full(len(indices), NO_LABEL))
+    return Splits(
+        tuple(names[code] for code in kept),
+        {
+            "train": part(source, train),
+            "validation": validated,
+            "test": tested,
+            "anomalies": anomalies,
+        },
+    )
 
 
 def hold_out(
-    indices: Indices, labels: npt.NDArray[np.int64], fraction: float, seed: int, key: str
+    indices: Indices,
+    labels: Labels,
+    fraction: float,
+    seed: int,
+    key: str,
+    groups: npt.NDArray[np.int64] | None = None,
 ) -> tuple[Indices, Indices]:
-    """Split indices in two, each class in proportion.
+    """Split indices in two, each class in proportion, or no group on both sides.
 
     Args:
         indices: What to split, shape ``(n,)``.
         labels: Class of every image of the source, shape ``(N,)``.
-        fraction: Share to hold out, in ``[0, 1)``.
+        fraction: Share to hold out, in ``[0, 1)``; of the groups where there are some.
         seed: Of the shuffle.
         key: The param that gives the fraction, for the message of an error.
+        groups: Of every image of the source, shape ``(N,)``.
 
     Returns:
         The rest and what is held out, each in ascending order.
@@ -71,9 +160,14 @@ def hold_out(
     if fraction == 0:
         return indices, indices[:0]
     try:
-        rest, held_out = train_test_split(
-            indices, test_size=fraction, random_state=seed, stratify=labels[indices]
-        )
+        if groups is None:
+            rest, held_out = train_test_split(
+                indices, test_size=fraction, random_state=seed, stratify=labels[indices]
+            )
+        else:
+            shuffle = GroupShuffleSplit(1, test_size=fraction, random_state=seed)
+            ((first, second),) = shuffle.split(indices, groups=groups[indices])
+            rest, held_out = indices[first], indices[second]
     except ValueError as error:
         raise LatentlabError(
             f"{key}: {fraction} of {len(indices)} images cannot be held out with every class on "
@@ -82,26 +176,57 @@ def hold_out(
     return np.sort(rest), np.sort(held_out)
 
 
+def thin(indices: Indices, labels: Labels, limit: int | None, seed: int) -> Indices:
+    """At most so many of the indices, each class in proportion, in ascending order.
+
+    Args:
+        indices: What to choose from, shape ``(n,)``.
+        labels: Class of every image of the source, shape ``(N,)``.
+        limit: ``None`` for all.
+        seed: Of the draw.
+
+    Raises:
+        LatentlabError: If the limit leaves a class without image.
+    """
+    if limit is None or len(indices) <= limit:
+        return indices
+    _, chosen = hold_out(indices, labels, limit / len(indices), seed, "data.limit")
+    return chosen
+
+
 def write_split(folder: Path, part: Part, size: int, channels: int) -> str:
-    """Write one split a chunk at a time, as ``images.npy`` and ``labels.npy``.
+    """Write one split a batch at a time, as ``images.npy`` and ``labels.npy``.
 
     Args:
         folder: Where the two files go.
-        part: A source and which of its images, in which order.
+        part: What to write.
         size: Pixels a side.
         channels: 1 or 3.
 
     Returns:
         SHA-256 of pixels and labels.
     """
-    source, indices = part
     digest = hashlib.sha256()
-    images = new_array(folder / "images.npy", (len(indices), channels, size, size), np.uint8)
-    for start in range(0, len(indices), CHUNK):
-        chunk = source.read(indices[start : start + CHUNK], size, channels)
-        images[start : start + CHUNK] = chunk
-        digest.update(chunk.tobytes())
-    labels = source.labels[indices].astype(np.int64)
+    shape = (len(part.indices), channels, size, size)
+    with ArrayWriter(folder / "images.npy", shape, np.uint8) as images:
+        for chunk in part.source.chunks(part.indices, size, channels):
+            images.write(chunk)
+            digest.update(chunk.tobytes())
+    labels = part.labels.astype(np.int64)
     write_array(folder / "labels.npy", labels)
     digest.update(labels.tobytes())
     return digest.hexdigest()
+
+
+def _codes(classes: Sequence[int | str], names: Sequence[str], key: str) -> list[int]:
+    """Labels of classes given by name, or by number where no name is a number."""
+    codes = []
+    for name in classes:
+        if str(name) in names:
+            codes.append(names.index(str(name)))
+        elif isinstance(name, int) and 0 <= name < len(names):
+            codes.append(name)
+        else:
+            known = choices(str(name), names) if names else "the data set has no classes"
+            raise LatentlabError(f"{key}: unknown class {name!r}; {known}")
+    return sorted(set(codes))

@@ -137,7 +137,7 @@ def test_a_missing_input_stops_a_stage_by_name_and_leaves_the_rest(stage, dep, w
 
 
 DAMAGED = [
-    ("preprocess", "data/raw/digits.csv.gz"),
+    ("preprocess", "data/raw/digits/digits.csv.gz"),
     ("train", "data/processed/train/images.npy"),
     ("train", "data/processed/validation/labels.npy"),
     ("encode", "models/vae/weights.safetensors"),

@@ -1,6 +1,7 @@
 """What every data set gives: images that are read by index, labels, and the names of classes."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -14,10 +15,11 @@ Bytes = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 
 NO_LABEL = -1
+CHUNK = 1000
 
 
 class ImageSource(ABC):
-    """Images that can be read a batch at a time, at any size."""
+    """Images that are read a batch at a time, at any size."""
 
     labels: Labels
     """Class of each image, shape ``(N,)``; ``NO_LABEL`` where it has none."""
@@ -26,8 +28,8 @@ class ImageSource(ABC):
         return len(self.labels)
 
     @abstractmethod
-    def read(self, indices: npt.NDArray[np.intp], size: int, channels: int) -> Bytes:
-        """Some of the images as bytes, shape ``(len(indices), channels, size, size)``."""
+    def chunks(self, indices: npt.NDArray[np.intp], size: int, channels: int) -> Iterator[Bytes]:
+        """Chosen images as bytes, in batches of shape ``(n, channels, size, size)``."""
 
 
 @final
@@ -43,9 +45,11 @@ class ArraySource(ImageSource):
         self.images = images
         self.labels = labels
 
-    def read(self, indices: npt.NDArray[np.intp], size: int, channels: int) -> Bytes:
+    def chunks(self, indices: npt.NDArray[np.intp], size: int, channels: int) -> Iterator[Bytes]:
         """Chosen images, resized and with their channels converted."""
-        return resize(with_channels(self.images[indices], channels), size)
+        for start in range(0, len(indices), CHUNK):
+            chosen = self.images[indices[start : start + CHUNK]]
+            yield resize(with_channels(chosen, channels), size)
 
 
 @dataclass(frozen=True)
@@ -56,18 +60,24 @@ class DataSet:
         class_names: One name for each label, empty without labels.
         image_size: Pixels a side that suit the data set.
         channels: Channels that suit the data set, 1 or 3.
-        train: Images to learn from; a validation split, and where ``test`` is ``None`` a test
-            split, are taken from them.
-        test: The official test images, where there are some.
-        anomalies: Images that do not belong, where there are some.
+        train: Images to learn from.
+        validation: The data set's own validation images; ``None`` to hold out some of ``train``.
+        test: The data set's own test images; ``None`` to hold out some of ``train``.
+        anomalies: Images that do not belong, where the data set brings some.
+        groups: Images of ``train`` that must not be parted, such as those of one person, by a
+            common number, shape ``(N,)``; ``None`` where any may be.
+        unreadable: Files that were left out, each with the reason.
     """
 
     class_names: tuple[str, ...]
     image_size: int
     channels: int
     train: ImageSource
-    test: ImageSource | None
-    anomalies: ImageSource | None
+    validation: ImageSource | None = None
+    test: ImageSource | None = None
+    anomalies: ImageSource | None = None
+    groups: npt.NDArray[np.int64] | None = None
+    unreadable: tuple[str, ...] = ()
 
 
 def resize(images: Bytes, size: int) -> Bytes:

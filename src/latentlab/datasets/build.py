@@ -1,26 +1,103 @@
 """The name of a data set -> its files, its images; the only place that knows every data set."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import assert_never
+from typing import assert_never, final
 
-from latentlab.config import Params
-from latentlab.datasets import digits
+from latentlab.config import DATASETS, AnomalyClasses, DatasetName, Params
+from latentlab.datasets import cifar, digits, faces, folder, mnist
 from latentlab.datasets.base import DataSet
+from latentlab.datasets.folder import Reading
+
+ANOMALIES = "anomalies"
 
 
-def fetch(params: Params, folder: Path) -> None:
-    """Bring a data set's own files into a folder, verified."""
-    match params.dataset:
+@final
+@dataclass(frozen=True)
+class Site:
+    """Where a run may look for files.
+
+    Attributes:
+        root: The repository's root, from which relative paths count, also in a queued run.
+        cache: Folder of downloads, kept outside every output.
+        mirrors: Folders and URLs to try, in order.
+    """
+
+    root: Path
+    cache: Path
+    mirrors: tuple[str, ...]
+
+
+def fetch(params: Params, raw: Path, site: Site) -> None:
+    """Bring the files of the data set, and of the anomalies where they are another one.
+
+    Args:
+        params: Which data set.
+        raw: Folder that gets one folder a data set.
+        site: Where to look.
+
+    Raises:
+        LatentlabError: If a file is found nowhere, or cannot be used.
+    """
+    for name, place in _sets(params):
+        target = raw / place
+        match name:
+            case "digits":
+                digits.fetch(target)
+            case "mnist" | "fashion_mnist":
+                mnist.fetch(name, target, site.cache, site.mirrors)
+            case "cifar10":
+                cifar.fetch(target, site.cache, site.mirrors)
+            case "faces":
+                faces.fetch(target, site.cache, site.mirrors, params.threads)
+            case Path():
+                folder.look_through(
+                    site.root / name.expanduser(),
+                    target,
+                    skip_unreadable=params.data.skip_unreadable,
+                    follow_links=params.data.follow_links,
+                    processes=params.threads,
+                )
+            case _:
+                assert_never(name)
+
+
+def load(params: Params, raw: Path, site: Site) -> tuple[DataSet, DataSet | None]:
+    """Read the data set, and that of the anomalies where they are another one.
+
+    Raises:
+        LatentlabError: If a file is missing, damaged, or has changed.
+    """
+    main, *others = [_load(name, raw / place, params, site) for name, place in _sets(params)]
+    return main, others[0] if others else None
+
+
+def _load(name: DatasetName | Path, raw: Path, params: Params, site: Site) -> DataSet:
+    reading = Reading(params.data.fit, None, params.threads)
+    match name:
         case "digits":
-            digits.fetch(folder)
+            return digits.load(raw, params.seed)
+        case "mnist" | "fashion_mnist":
+            return mnist.load(name, raw)
+        case "cifar10":
+            return cifar.load(raw)
+        case "faces":
+            return faces.load(raw, site.cache, site.mirrors, reading)
+        case Path():
+            return folder.load(site.root / name.expanduser(), raw, reading)
         case _:
-            assert_never(params.dataset)
+            assert_never(name)
 
 
-def load(params: Params, folder: Path) -> DataSet:
-    """Read a data set from the files that ``fetch`` brought."""
-    match params.dataset:
-        case "digits":
-            return digits.load(folder, params.seed)
-        case _:
-            assert_never(params.dataset)
+def _sets(params: Params) -> list[tuple[DatasetName | Path, str]]:
+    """The data set and, where they are another one, the anomalies: each with its raw folder."""
+    if params.dataset == "folder":
+        assert params.data.folder is not None  # the params were checked
+        sets: list[tuple[DatasetName | Path, str]] = [(Path(params.data.folder), "folder")]
+    else:
+        sets = [(params.dataset, params.dataset)]
+    anomalies = params.data.anomalies
+    if anomalies is None or isinstance(anomalies, AnomalyClasses):
+        return sets
+    known = next((name for name in DATASETS if name == anomalies), None)
+    return [*sets, (known or Path(anomalies), ANOMALIES)]

@@ -70,7 +70,6 @@ def load(folder: Path, seed: int) -> DataSet:
         image_size=IMAGE_SIZE,
         channels=1,
         train=ArraySource(_from_levels(digits), table[:, -1].astype(np.int64)),
-        test=None,
         anomalies=ArraySource(_from_levels(anomalies), np.full(len(anomalies), NO_LABEL)),
     )
 
