@@ -13,6 +13,7 @@ help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 repro: $(BIN)/.runs  ## Install what a run needs, run the pipeline, show what came out
+	@python -m stages.check --params params.yaml --checked data/checked.txt
 	@dvc repro
 	@python tools/summary.py
 	@echo

@@ -36,9 +36,10 @@ def main(
     splits = {name: read_split(folder) for name, folder in folders.items()}
     network = build_model(
         settings.model(model),
-        splits["train"].images.shape[1:],
+        splits["train"].shape,
         settings.latent_dim,
         settings.pixel_range,
+        splits["train"].classes,
     ).to(device)
     load_weights(network, weights)
     with replacing(latents) as temporary:

@@ -34,7 +34,8 @@ def main(
     settings = load_params(params)
     images, labels = read_split(test)
     known, fitted = read_about(about), load_mixture(mixture)
-    encoded, anomalies = read_latents(latents / "test"), read_latents(latents / "anomalies")
+    encoded = read_latents(latents / "test", len(labels))
+    anomalies = read_latents(latents / "anomalies")
     classes = len(known.class_names)
     limit = threshold(calibration_errors(latents), settings.evaluate.anomaly_quantile)
     with threadpool_limits(settings.threads):

@@ -40,7 +40,7 @@ def main(
                     predictions_of(
                         name,
                         part,
-                        read_latents(latents / model / name),
+                        read_latents(latents / model / name, len(part.labels)),
                         mixture,
                         settings.export.rows,
                     )

@@ -24,10 +24,11 @@ def main(
 ) -> None:
     """Fit the mixture of the params file on the train latents of one model."""
     settings = load_params(params)
+    labels = read_split(train).labels
     with threadpool_limits(settings.threads):
         fitted = fit_mixture(
-            read_latents(latents / "train").mean,
-            read_split(train).labels,
+            read_latents(latents / "train", len(labels)).mean,
+            labels,
             classes=len(read_about(about).class_names),
             components=settings.gmm.components,
             covariance=settings.gmm.covariance,

@@ -49,9 +49,10 @@ def main(
         for each in tqdm(results, desc="plot", unit="model", disable=None):
             network = build_model(
                 settings.model(each.model),
-                images.images.shape[1:],
+                images.shape,
                 settings.latent_dim,
                 settings.pixel_range,
+                len(names),
             ).to(device)
             load_weights(network, models / each.model / "weights.safetensors")
             for name, figure in gallery.model_figures(

@@ -11,6 +11,7 @@ from latentlab.config import load_params
 from latentlab.files import replacing
 from latentlab.images import read_split
 from latentlab.models.build import build_model
+from latentlab.models.initialisation import initialise
 from latentlab.seeding import make_repeatable, resolve_device
 from latentlab.training import fit, kept_epoch
 from latentlab.weights import save_weights
@@ -32,19 +33,26 @@ def main(
     settings = load_params(params)
     device = resolve_device(settings.device)
     make_repeatable(settings.seed, settings.threads)
-    images, held_out = read_split(train).images, read_split(validation).images
+    data, held_out = read_split(train), read_split(validation)
     network = build_model(
-        settings.model(model), images.shape[1:], settings.latent_dim, settings.pixel_range
-    ).to(device)
+        settings.model(model),
+        data.shape,
+        settings.latent_dim,
+        settings.pixel_range,
+        data.classes,
+    )
+    initialise(network, settings.train.initialisation)
+    network.to(device)
     epochs = fit(
         network,
-        torch.from_numpy(images),
-        torch.from_numpy(held_out),
+        (torch.from_numpy(data.images), torch.from_numpy(data.labels)),
+        (torch.from_numpy(held_out.images), torch.from_numpy(held_out.labels)),
         pixel_range=settings.pixel_range,
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
         optimizer=settings.train.optimizer,
+        schedule=settings.train.schedule,
         seed=settings.seed,
         device=device,
     )

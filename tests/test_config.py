@@ -33,7 +33,7 @@ REFUSALS = {
     "no epochs": ({"epochs": 0}, "epochs: found 0; input should be greater than or equal to 1"),
     "no rate": (
         {"learning_rate": 0.0},
-        "learning_rate: found 0.0; input should be greater than 0",
+        "learning_rate: found 0.0; input should be greater than",
     ),
     "not a number": (
         {"learning_rate": float("nan")},
@@ -51,10 +51,10 @@ REFUSALS = {
         "run_models: unknown model 'vea'; known: fcn_autoencoder, .*; did you mean 'vae'",
     ),
     "model twice": ({"run_models": ["vae", "vae"]}, "run_models: 'vae' stands in the list twice"),
-    "no model": ({"run_models": []}, r"run_models: found \[\]; tuple should have at least 1"),
+    "no model": ({"run_models": []}, r"run_models: found \[\]; list should have at least 1"),
     "bare model": (
         {"run_models": "vae"},
-        "run_models: found 'vae'; input should be a valid tuple",
+        "run_models: found 'vae'; input should be a valid list",
     ),
     "range and loss": (
         {"pixel_range": "symmetric"},
@@ -68,7 +68,35 @@ REFUSALS = {
         "data.test_fraction: found 1.0; input should be less",
     ),
     "width": ({"models.vae.hidden": [0]}, "models.vae.hidden.0: found 0; input should be greater"),
-    "filters": ({"models.conv_vae.filters": []}, r"models.conv_vae.filters: found \[\]; tuple"),
+    "filters": ({"models.conv_vae.filters": []}, r"models.conv_vae.filters: found \[\]; list"),
+    "model with a command for a name": (
+        {"run_models": ["$(touch pwned)"]},
+        r"run_models\.0: found '\$\(touch pwned\)'; a model's name is made of small letters, dig",
+    ),
+    "name with a dot": ({"run_models": ["a.b"]}, r"run_models\.0: found 'a\.b'; a model's name"),
+    "huge": (
+        {"threads": 10**20},
+        "threads: found 1000.*; input should be less than or equal to 1",
+    ),
+    "yes for a channel": ({"channels": True}, "channels: found True; input should be 1 or 3"),
+    "too many filters": (
+        {"image_size": 8, "models.conv_vae.filters": [4, 4, 4, 4]},
+        r"models\.conv_vae\.filters: found 4 of them, which halve .* 8 pixels .* at most 3",
+    ),
+    "no folder": ({"dataset": "folder"}, r"data\.folder: empty with dataset 'folder'; name the"),
+    "faces without components": (
+        {"dataset": "faces"},
+        r"gmm\.components: empty means one a class, but dataset 'faces' has no classes; give a n",
+    ),
+    "itself for anomalies": (
+        {"data.anomalies": "digits"},
+        r"data\.anomalies: found 'digits', which is the data set itself; name another",
+    ),
+    "unknown anomalies": (
+        {"data.anomalies": "mnst"},
+        r"data\.anomalies: found 'mnst', neither a data set nor a path; known: digits, mnist, .*"
+        r"did you mean 'mnist'\?; write \./mnst for a folder",
+    ),
     "device": ({"device": "tpu"}, "device: found 'tpu'; input should be 'cpu', 'cuda' or 'auto'"),
 }
 
@@ -162,3 +190,24 @@ SELF_EVIDENT = {
     "latent_activation",
     "decoder_activation",
 }
+
+
+def test_a_model_whose_name_is_a_path_is_refused(edit_params, tmp_path):
+    values = edit_params({})
+    values["models"]["../x"] = values["models"]["vae"]
+    YAML().dump(values, tmp_path / "params.yaml")
+    with pytest.raises(LatentlabError, match=r"models\.\.\./x: found '\.\./x'; a model's name is"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_a_faulty_entry_is_told_once(write_params):
+    with pytest.raises(LatentlabError) as caught:
+        load_params(write_params({"run_models": [1]}))
+    assert str(caught.value).splitlines()[1:] == [
+        "  run_models.0: found 1; input should be a valid string"
+    ]
+
+
+def test_anomalies_may_be_a_set_a_path_or_classes(edit_params):
+    for value in ("mnist", "cifar10", "./photos", "/srv/photos", {"classes": [3, "four"]}):
+        Params.model_validate(edit_params({"data.anomalies": value}))

@@ -25,7 +25,7 @@ def encoded(model, images, folder, **changes):
 
 @pytest.fixture
 def vae(params):
-    return build_model(params.models["vae"], (1, 8, 8), 4, "unit").eval()
+    return build_model(params.models["vae"], (1, 8, 8), 4, "unit", 4).eval()
 
 
 def test_rows_are_those_of_the_model_in_the_order_of_the_images(vae, images, tmp_path):
@@ -49,7 +49,7 @@ def test_the_kl_is_that_of_the_posterior(vae, images, tmp_path):
 
 
 def test_an_autoencoder_has_no_variance_and_no_kl(params, images, tmp_path):
-    model = build_model(params.models["fcn_autoencoder"], (1, 8, 8), 4, "unit")
+    model = build_model(params.models["fcn_autoencoder"], (1, 8, 8), 4, "unit", 4)
     latents = encoded(model, images, tmp_path, keep_reconstructions=False)
     assert latents.log_var is None
     assert latents.kl is None

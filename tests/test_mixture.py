@@ -192,3 +192,23 @@ def test_a_damaged_file_is_named(tmp_path):
     np.savez(tmp_path / "n.npz", weights=np.ones(3))
     with pytest.raises(LatentlabError, match=r"n\.npz: not a readable mixture"):
         load_mixture(tmp_path / "n.npz")
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("weights", np.ones(2)),
+        ("means", np.full((3, 2), np.nan)),
+        ("means", np.zeros(3)),
+        ("covariance", np.array("round")),
+        ("precisions_cholesky", np.zeros((3, 2))),
+        ("majority_class", np.zeros(1, int)),
+    ],
+)
+def test_arrays_that_do_not_belong_together_are_refused(name, array, planted, tmp_path):
+    save_mixture(fitted(*planted), tmp_path / "m.npz")
+    with np.load(tmp_path / "m.npz") as arrays:
+        content = dict(arrays)
+    np.savez(tmp_path / "m.npz", **content | {name: array})
+    with pytest.raises(LatentlabError, match=r"m\.npz: not a readable mixture"):
+        load_mixture(tmp_path / "m.npz")

@@ -12,7 +12,9 @@ from latentlab.seeding import generator
 from latentlab.weights import load_weights, save_weights
 
 CPU = torch.device("cpu")
-KINDS = ["fcn_autoencoder", "conv_autoencoder", "conv_autoencoder_map", "vae", "conv_vae"]
+KINDS = ["fcn_autoencoder", "conv_autoencoder", "conv_autoencoder_map", "vae", "conv_vae", "cvae"]
+CLASSES = 3
+LABELS = torch.tensor([0, 1, 2, 0, 1, -1])
 
 
 @pytest.fixture(params=KINDS)
@@ -32,7 +34,7 @@ def random_images(shape, low=0.0):
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 9), (1, 28, 28), (3, 31, 31)])
 def test_shapes_and_ranges(settings, shape, latent_dim, pixel_range):
     settings = settings.model_copy(update={"loss": "mse"})
-    model = build_model(settings, shape, latent_dim, pixel_range)
+    model = build_model(settings, shape, latent_dim, pixel_range, CLASSES)
     images = random_images(shape)
     latents = model.embed(images)
     assert latents.shape == (6, model.latent_dim)
@@ -41,19 +43,19 @@ def test_shapes_and_ranges(settings, shape, latent_dim, pixel_range):
     low = {"unit": 0, "symmetric": -1}[pixel_range]
     assert low <= decoded.min()
     assert decoded.max() <= 1
-    losses = model.loss(images, generator(0, CPU))
+    losses = model.loss(images, LABELS, generator(0, CPU))
     assert all(term.shape == (6,) for term in losses.named().values())
 
 
 def test_the_latent_has_the_dimensions_asked_for(settings):
-    model = build_model(settings, (1, 28, 28), 5, "unit")
+    model = build_model(settings, (1, 28, 28), 5, "unit", CLASSES)
     without_bottleneck = not getattr(settings, "bottleneck", True)
     assert model.latent_dim == (48 * 3 * 3 if without_bottleneck else 5)
 
 
 def test_every_parameter_gets_a_gradient(settings):
-    model = build_model(settings, (1, 12, 12), 4, "unit")
-    model.loss(random_images((1, 12, 12)), generator(0, CPU)).total.mean().backward()
+    model = build_model(settings, (1, 12, 12), 4, "unit", CLASSES)
+    model.loss(random_images((1, 12, 12)), LABELS, generator(0, CPU)).total.mean().backward()
     missing = [
         name
         for name, parameter in model.named_parameters()
@@ -65,15 +67,15 @@ def test_every_parameter_gets_a_gradient(settings):
 def test_a_learned_scale_gets_a_gradient_and_a_fixed_one_is_no_parameter(settings):
     def names(scale):
         changed = settings.model_copy(update={"loss": "gaussian", "scale": scale})
-        model = build_model(changed, (1, 8, 8), 4, "unit")
-        model.loss(random_images((1, 8, 8)), generator(0, CPU)).total.mean().backward()
+        model = build_model(changed, (1, 8, 8), 4, "unit", CLASSES)
+        model.loss(random_images((1, 8, 8)), LABELS, generator(0, CPU)).total.mean().backward()
         return {name for name, p in model.named_parameters() if p.grad is not None}
 
     assert names(None) - names(0.5) == {"likelihood.log_scale"}
 
 
 def test_embedding_repeats_and_draws_nothing(settings):
-    model = build_model(settings, (1, 12, 12), 4, "unit")
+    model = build_model(settings, (1, 12, 12), 4, "unit", CLASSES)
     images = random_images((1, 12, 12))
     state = torch.random.get_rng_state()
     torch.testing.assert_close(model.embed(images), model.embed(images), rtol=0, atol=0)
@@ -81,30 +83,32 @@ def test_embedding_repeats_and_draws_nothing(settings):
 
 
 def test_the_loss_draws_from_its_generator_only(settings):
-    model = build_model(settings, (1, 12, 12), 4, "unit")
+    model = build_model(settings, (1, 12, 12), 4, "unit", CLASSES)
     images = random_images((1, 12, 12))
     state = torch.random.get_rng_state()
-    first, again = (model.loss(images, generator(7, CPU)).total for _ in range(2))
+    first, again = (model.loss(images, LABELS, generator(7, CPU)).total for _ in range(2))
     torch.testing.assert_close(first, again, rtol=0, atol=0)
     assert torch.equal(state, torch.random.get_rng_state())
 
 
 def test_losses_of_an_image_do_not_depend_on_the_rest_of_the_batch(settings):
     """Catches a mean or a sum over the wrong axis, and any normalisation by the batch."""
-    model = build_model(settings, (1, 12, 12), 4, "unit")
+    model = build_model(settings, (1, 12, 12), 4, "unit", CLASSES)
     images = random_images((1, 12, 12))
     others = torch.cat([images[:1], 1 - images[1:]])
-    first, second = (model.loss(batch, generator(0, CPU)).total for batch in (images, others))
+    first, second = (
+        model.loss(batch, LABELS, generator(0, CPU)).total for batch in (images, others)
+    )
     torch.testing.assert_close(first[:1], second[:1])
     assert not torch.isclose(first[1:], second[1:]).any()
 
 
 def test_saved_weights_make_the_same_model(settings, tmp_path):
     images = random_images((1, 12, 12))
-    model = build_model(settings, (1, 12, 12), 4, "unit")
+    model = build_model(settings, (1, 12, 12), 4, "unit", CLASSES)
     save_weights(model, tmp_path / "w.safetensors")
     torch.manual_seed(99)
-    other = build_model(settings, (1, 12, 12), 4, "unit")
+    other = build_model(settings, (1, 12, 12), 4, "unit", CLASSES)
     assert not torch.equal(other.embed(images), model.embed(images))
     load_weights(other, tmp_path / "w.safetensors")
     assert torch.equal(other.embed(images), model.embed(images))
@@ -113,9 +117,9 @@ def test_saved_weights_make_the_same_model(settings, tmp_path):
 def test_building_repeats_under_a_seed_and_leaves_settings_alone(settings):
     before = settings.model_dump()
     torch.manual_seed(3)
-    first = build_model(settings, (1, 8, 8), 4, "unit").state_dict()
+    first = build_model(settings, (1, 8, 8), 4, "unit", CLASSES).state_dict()
     torch.manual_seed(3)
-    again = build_model(settings, (1, 8, 8), 4, "unit").state_dict()
+    again = build_model(settings, (1, 8, 8), 4, "unit", CLASSES).state_dict()
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert settings.model_dump() == before
 
@@ -136,7 +140,7 @@ def test_default_networks_are_those_of_the_readme(params):
         "vae": vae,
         "conv_vae": conv_vae,
     }
-    built = {n: build_model(params.models[n], shape, d, "unit") for n in expected}
+    built = {n: build_model(params.models[n], shape, d, "unit", CLASSES) for n in expected}
     assert {n: sum(p.numel() for p in m.parameters()) for n, m in built.items()} == expected
 
 
@@ -145,7 +149,9 @@ def test_beta_weighs_the_kl(params):
     for beta in (0.0, 1.0, 4.0):
         torch.manual_seed(0)
         settings = params.models["vae"].model_copy(update={"beta": beta})
-        losses = build_model(settings, (1, 8, 8), 4, "unit").loss(images, generator(0, CPU))
+        losses = build_model(settings, (1, 8, 8), 4, "unit", CLASSES).loss(
+            images, LABELS, generator(0, CPU)
+        )
         torch.testing.assert_close(losses.total, losses.reconstruction + beta * losses.kl)
 
 
@@ -163,7 +169,7 @@ def test_a_bernoulli_of_negative_pixels_is_refused():
 
 
 def test_damaged_weights_are_named(params, tmp_path):
-    model = build_model(params.models["vae"], (1, 8, 8), 4, "unit")
+    model = build_model(params.models["vae"], (1, 8, 8), 4, "unit", CLASSES)
     path = tmp_path / "w.safetensors"
     path.write_bytes(b"no weights")
     with pytest.raises(LatentlabError, match=r"w\.safetensors: not readable weights"):
@@ -173,7 +179,49 @@ def test_damaged_weights_are_named(params, tmp_path):
 
 
 def test_weights_of_another_architecture_are_refused(params, tmp_path):
-    save_weights(build_model(params.models["vae"], (1, 8, 8), 4, "unit"), tmp_path / "w")
-    other = build_model(params.models["vae"], (1, 8, 8), 5, "unit")
+    save_weights(build_model(params.models["vae"], (1, 8, 8), 4, "unit", CLASSES), tmp_path / "w")
+    other = build_model(params.models["vae"], (1, 8, 8), 5, "unit", CLASSES)
     with pytest.raises(LatentlabError, match="weights of another architecture"):
         load_weights(other, tmp_path / "w")
+
+
+@pytest.fixture
+def cvae(params):
+    return build_model(params.models["cvae"], (1, 8, 8), 4, "unit", CLASSES)
+
+
+def test_a_cvae_encodes_without_the_label(cvae):
+    """Neither the posterior nor its loss under the null label can tell the class."""
+    images = random_images((1, 8, 8))
+    cvae.eval()
+    hidden = torch.full((6,), -1)
+    losses = cvae.loss(images, hidden, generator(0, CPU))
+    mean, log_var = cvae.posterior(images)
+    expected = 0.5 * (mean.square() + log_var.exp() - log_var - 1).sum(1)
+    torch.testing.assert_close(losses.kl, expected)
+
+
+def test_a_cvae_decodes_by_class(cvae):
+    latents = torch.randn(1, 4).expand(4, 4)
+    decoded = cvae.decode(latents, torch.tensor([0, 1, 2, -1]))
+    assert len({image.detach().numpy().tobytes() for image in decoded}) == 4
+    torch.testing.assert_close(decoded[3:], cvae.decode(latents[3:]))
+
+
+def test_a_cvae_hides_labels_in_training_only(cvae, monkeypatch):
+    seen = []
+    one_hot = cvae._one_hot
+    monkeypatch.setattr(cvae, "_one_hot", lambda labels: seen.append(labels) or one_hot(labels))
+    images, labels = torch.rand(4000, 1, 8, 8), torch.zeros(4000, dtype=torch.long)
+    cvae.train().loss(images, labels, generator(0, CPU))
+    assert (seen[0] == -1).float().mean().item() == pytest.approx(0.1, abs=0.02)
+    seen.clear()
+    cvae.eval().loss(images, labels, generator(0, CPU))
+    assert not (seen[0] == -1).any()
+
+
+def test_a_cvae_without_classes_is_refused(params):
+    with pytest.raises(
+        LatentlabError, match="a cvae needs class labels, and the data set has non"
+    ):
+        build_model(params.models["cvae"], (1, 8, 8), 4, "unit", 0)

@@ -8,18 +8,26 @@ from latentlab.batches import shuffled, to_pixels
 from latentlab.errors import LatentlabError
 from latentlab.images import to_range
 from latentlab.models.build import build_model
+from latentlab.models.initialisation import initialise
 from latentlab.seeding import generator, make_repeatable, resolve_device
 from latentlab.training import fit, kept_epoch, mean_losses
 
 CPU = torch.device("cpu")
-KINDS = ["fcn_autoencoder", "conv_autoencoder", "vae", "conv_vae"]
+NONE = torch.full((100,), -1)
+KINDS = ["fcn_autoencoder", "conv_autoencoder", "vae", "conv_vae", "cvae"]
+
+
+def labelled(images):
+    """Images with labels, as `fit` takes them."""
+    return images, torch.arange(len(images)) % 4
 
 
 def trained(settings, train, validation, epochs, *, seed=0, **changes):
     """A model fitted on bytes, and its rows."""
     torch.manual_seed(seed)
-    model = build_model(settings, tuple(train.shape[1:]), 4, "unit")
+    model = build_model(settings, tuple(train.shape[1:]), 4, "unit", 4)
     arguments = {
+        "schedule": "constant",
         "pixel_range": "unit",
         "epochs": epochs,
         "batch_size": 4,
@@ -28,7 +36,7 @@ def trained(settings, train, validation, epochs, *, seed=0, **changes):
         "seed": seed,
         "device": CPU,
     } | changes
-    return model, list(fit(model, train, validation, **arguments))
+    return model, list(fit(model, labelled(train), labelled(validation), **arguments))
 
 
 @pytest.fixture
@@ -42,7 +50,9 @@ def test_the_loop_overfits_four_images(kind, params, tensors):
     settings = params.models[kind].model_copy(update={"loss": "mse"})
     model, rows = trained(settings, four, four[:0], 300)
     pixels = to_pixels(four, "unit", CPU)
-    error = (model.decode(model.embed(pixels)) - pixels).square().mean().item()
+    # A conditional model leaves the class out of the latent: all four differ in it.
+    decoded = model.decode(model.embed(pixels), torch.arange(4))
+    error = (decoded - pixels).square().mean().item()
     spread = (pixels - pixels.mean(0)).square().mean().item()
     assert error < 0.1 * spread
     assert rows[-1]["train_total"] < 0.5 * rows[0]["train_total"]
@@ -71,7 +81,7 @@ def test_the_best_epoch_on_validation_is_kept(params, tensors):
     model, rows = trained(settings, tensors[:40], validation, 12, learning_rate=0.05)
     best = kept_epoch(rows)
     assert best < 12, "the test needs a run whose last epoch is not its best"
-    found = mean_losses(model, validation, pixel_range="unit", seed=0, device=CPU)
+    found = mean_losses(model, labelled(validation), pixel_range="unit", seed=0, device=CPU)
     assert found["total"] == pytest.approx(rows[best - 1]["validation_total"], rel=1e-6)
     again, _ = trained(settings, tensors[:40], validation, best, learning_rate=0.05)
     for name, weight in again.state_dict().items():
@@ -86,10 +96,10 @@ def test_without_validation_the_last_epoch_is_kept(params, tensors):
 
 def test_means_are_over_images_and_not_over_batches(params, tensors):
     """Of batches of 32 and 16, a mean of batch means would weigh the last images double."""
-    model = build_model(params.models["fcn_autoencoder"], (1, 8, 8), 4, "unit")
+    model = build_model(params.models["fcn_autoencoder"], (1, 8, 8), 4, "unit", 4)
     arguments = {"pixel_range": "unit", "seed": 0, "device": CPU}
-    ragged = mean_losses(model, tensors, **arguments, batch_size=32)["total"]
-    losses = model.loss(to_pixels(tensors, "unit", CPU), generator(0, CPU)).total
+    ragged = mean_losses(model, labelled(tensors), **arguments, batch_size=32)["total"]
+    losses = model.loss(to_pixels(tensors, "unit", CPU), NONE[:48], generator(0, CPU)).total
     assert ragged == pytest.approx(losses.mean().item(), rel=1e-6)
 
 
@@ -97,21 +107,30 @@ def test_train_losses_are_means_over_images_too(params, tensors):
     settings = params.models["fcn_autoencoder"]
     _, rows = trained(settings, tensors[:10], tensors[:0], 1, learning_rate=1e-12, optimizer="sgd")
     torch.manual_seed(0)
-    model = build_model(settings, (1, 8, 8), 4, "unit")
-    losses = model.loss(to_pixels(tensors[:10], "unit", CPU), generator(0, CPU)).total
+    model = build_model(settings, (1, 8, 8), 4, "unit", 4)
+    losses = model.loss(to_pixels(tensors[:10], "unit", CPU), NONE[:10], generator(0, CPU)).total
     assert rows[0]["train_total"] == pytest.approx(losses.mean().item(), rel=1e-5)
 
 
 def test_an_epoch_sees_every_image_once(tensors):
-    batches = list(shuffled(tensors, 7, generator(0, CPU)))
-    assert [len(batch) for batch in batches] == [7] * 6 + [6]
-    seen = sorted(image.numpy().tobytes() for batch in batches for image in batch)
+    batches = list(shuffled(*labelled(tensors), 7, generator(0, CPU)))
+    assert [len(batch) for batch, _ in batches] == [7] * 6 + [6]
+    seen = sorted(image.numpy().tobytes() for batch, _ in batches for image in batch)
     assert seen == sorted(image.numpy().tobytes() for image in tensors)
+
+
+def test_labels_stay_with_their_images(tensors):
+    """The bright quarter of an image is its class."""
+    for batch, labels in shuffled(*labelled(tensors), 7, generator(0, CPU)):
+        quarters = torch.nn.functional.avg_pool2d(batch.float(), 4).flatten(1)
+        assert torch.equal(quarters.argmax(1), labels)
 
 
 def test_epochs_come_in_different_orders(tensors):
     order = generator(0, CPU)
-    first, second = (torch.cat(list(shuffled(tensors, 7, order))) for _ in range(2))
+    first, second = (
+        torch.cat([b for b, _ in shuffled(*labelled(tensors), 7, order)]) for _ in range(2)
+    )
     assert not torch.equal(first, second)
 
 
@@ -130,12 +149,12 @@ def test_a_batch_larger_than_the_set_is_refused(params, tensors):
 def test_a_loss_that_is_no_number_stops_with_epoch_and_batch(params, tensors):
     settings = params.models["vae"]
     torch.manual_seed(0)
-    model = build_model(settings, (1, 8, 8), 4, "unit")
+    model = build_model(settings, (1, 8, 8), 4, "unit", 4)
     calls = iter(range(100))
     loss = model.loss
 
-    def spoiled(images, noise):
-        losses = loss(images, noise)
+    def spoiled(images, labels, noise):
+        losses = loss(images, labels, noise)
         # 48 images in batches of 4: call 16 is the fifth batch of the second epoch.
         factor = math.nan if next(calls) == 16 else 1.0
         return losses._replace(total=losses.total * factor)
@@ -143,8 +162,9 @@ def test_a_loss_that_is_no_number_stops_with_epoch_and_batch(params, tensors):
     model.loss = spoiled
     rows = fit(
         model,
-        tensors,
-        tensors[:0],
+        labelled(tensors),
+        labelled(tensors[:0]),
+        schedule="constant",
         pixel_range="unit",
         epochs=3,
         batch_size=4,
@@ -184,3 +204,68 @@ def test_only_deterministic_kernels_are_allowed():
     make_repeatable(0, 1)
     assert torch.are_deterministic_algorithms_enabled()
     assert torch.get_num_threads() == 1
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("constant", [0.1] * 8),
+        ("cosine", [0.1 * (1 + math.cos(math.pi * step / 8)) / 2 for step in range(8)]),
+    ],
+)
+def test_schedules_are_their_formulas(schedule, expected, monkeypatch, params, tensors):
+    rates = []
+    step = torch.optim.SGD.step
+
+    def noted(self, *args, **kwargs):
+        rates.append(self.param_groups[0]["lr"])
+        return step(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", noted)
+    settings = params.models["fcn_autoencoder"]
+    changes = {"optimizer": "sgd", "learning_rate": 1e-4, "schedule": schedule, "batch_size": 12}
+    trained(settings, tensors, tensors[:0], 2, **changes)
+    assert rates == pytest.approx([rate / 1000 for rate in expected])
+
+
+def test_one_cycle_rises_to_the_learning_rate_and_falls_to_almost_nothing(
+    monkeypatch, params, tensors
+):
+    rates = []
+    step = torch.optim.SGD.step
+    monkeypatch.setattr(
+        torch.optim.SGD,
+        "step",
+        lambda self, *a, **k: rates.append(self.param_groups[0]["lr"]) or step(self, *a, **k),
+    )
+    changes = {"optimizer": "sgd", "learning_rate": 1e-4, "schedule": "one_cycle"}
+    trained(params.models["fcn_autoencoder"], tensors, tensors[:0], 10, **changes)
+    assert max(rates) == pytest.approx(1e-4, rel=0.01)
+    assert 0.25 < rates.index(max(rates)) / len(rates) < 0.35
+    assert rates[-1] < 1e-7
+
+
+def test_glorot_weights_have_the_spread_of_the_formula(params):
+    torch.manual_seed(0)
+    model = build_model(params.models["vae"], (1, 28, 28), 16, "unit", 4)
+    initialise(model, "glorot")
+    weight, bias = model.encoder[1].weight, model.encoder[1].bias
+    assert weight.std().item() == pytest.approx(math.sqrt(2 / (784 + 400)), rel=0.02)
+    assert not bias.any()
+
+
+def test_a_validation_loss_that_is_no_number_is_refused(params, tensors):
+    """One step of a huge rate: the only training loss is that of the first weights."""
+    settings = params.models["vae"]
+    changes = {"batch_size": 40, "learning_rate": 1e30}
+    with pytest.raises(LatentlabError, match=r"validation loss is (nan|inf) after epoch 1; lower"):
+        trained(settings, tensors[:40], tensors[40:], 1, **changes)
+
+
+def test_weights_that_are_no_numbers_are_refused(params, tensors):
+    settings = params.models["vae"]
+    changes = {"batch_size": 48, "learning_rate": 1e39, "optimizer": "sgd"}
+    with pytest.raises(
+        LatentlabError, match=r"weights of .* are not all finite after the last ep"
+    ):
+        trained(settings, tensors, tensors[:0], 1, **changes)

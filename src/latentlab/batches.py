@@ -29,19 +29,21 @@ def to_pixels(images: Tensor, pixel_range: PixelRange, device: torch.device) -> 
     return images.to(device).float().mul_((high - low) / 255).add_(low)
 
 
-def in_order(images: Tensor, batch_size: int) -> Iterator[Tensor]:
+def in_order(images: Tensor, labels: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches in the order of the data set; the last one may be smaller.
 
     No images make one empty batch, whose results still have the right shapes.
     """
-    yield from images.split(batch_size)
+    yield from zip(images.split(batch_size), labels.split(batch_size), strict=True)
 
 
-def shuffled(images: Tensor, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+def shuffled(
+    images: Tensor, labels: Tensor, batch_size: int, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches of one pass in random order: one permutation, each batch an index into the bytes.
 
     The generator lives on the CPU, so that the order is the same on every device.
     """
     order = torch.randperm(len(images), generator=generator).to(images.device)
     for indices in order.split(batch_size):
-        yield images.index_select(0, indices)
+        yield images.index_select(0, indices), labels.index_select(0, indices)

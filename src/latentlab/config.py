@@ -8,7 +8,14 @@ refused by name.
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -17,6 +24,9 @@ from latentlab.errors import LatentlabError, choices
 Dataset = Literal["digits", "mnist", "fashion_mnist", "faces", "folder"]
 DatasetName = Literal["digits", "mnist", "fashion_mnist", "faces", "cifar10"]
 DATASETS: tuple[DatasetName, ...] = get_args(DatasetName)
+Optimizer = Literal["adam", "adamw", "sgd"]
+Schedule = Literal["constant", "cosine", "one_cycle"]
+Initialisation = Literal["default", "glorot"]
 Fit = Literal["centre_crop", "letterbox"]
 PixelRange = Literal["unit", "symmetric"]
 Activation = Literal["relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid", "linear"]
@@ -25,16 +35,27 @@ Device = Literal["cpu", "cuda", "auto"]
 Covariance = Literal["full", "tied", "diag", "spherical"]
 ColourMap = Literal["gray", "gray_r"]
 
-AtLeastOne = Annotated[int, Field(ge=1)]
-AboveZero = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+# Bounds keep a slip of the finger from filling the memory; none is meant to be felt.
+AtLeastOne = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Width = Annotated[int, Field(ge=1, le=65_536)]
+AboveZero = Annotated[float, Field(ge=1e-6, le=1e6)]
+NotNegative = Annotated[float, Field(ge=0, le=1e6)]
+# Names become folders and words of a command: nothing else may be in them.
+ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 # YAML has lists only: they are accepted where a tuple is meant, and nothing else is converted.
-Widths = Annotated[tuple[AtLeastOne, ...], Field(strict=False)]
-SomeWidths = Annotated[tuple[AtLeastOne, ...], Field(strict=False, min_length=1)]
-SomeNames = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+Widths = Annotated[tuple[Width, ...], Field(strict=False)]
+SomeWidths = Annotated[tuple[Width, ...], Field(strict=False, min_length=1)]
+SomeNames = Annotated[tuple[ModelName, ...], Field(strict=False, min_length=1)]
 # Folders and addresses, or classes by name or number; an empty value is an empty list.
 Places = Annotated[tuple[str, ...], Field(strict=False)]
 Classes = Annotated[tuple[int | str, ...], Field(strict=False, min_length=1)]
+
+
+def _no_boolean(value: Any) -> Any:
+    """Refuse true where 1 is meant, which Python takes for the same."""
+    if isinstance(value, bool):
+        raise ValueError(f"found {value}; input should be 1 or 3")
+    return value
 
 
 class _Section(BaseModel):
@@ -94,7 +115,7 @@ class ConvVAEParams(_Section):
 
     kind: Literal["conv_vae"]
     filters: SomeWidths
-    hidden: AtLeastOne
+    hidden: Width
     hidden_activation: Activation
     decoder_activation: Activation
     loss: Loss
@@ -102,8 +123,21 @@ class ConvVAEParams(_Section):
     beta: NotNegative
 
 
+class CVAEParams(_Section):
+    """Dense variational autoencoder, conditional on the class."""
+
+    kind: Literal["cvae"]
+    hidden: Widths
+    hidden_activation: Activation
+    decoder_activation: Activation
+    loss: Loss
+    scale: AboveZero | None
+    beta: NotNegative
+    label_dropout: Annotated[float, Field(gt=0, lt=1)]
+
+
 ModelParams = Annotated[
-    FcnAutoencoderParams | ConvAutoencoderParams | VAEParams | ConvVAEParams,
+    FcnAutoencoderParams | ConvAutoencoderParams | VAEParams | ConvVAEParams | CVAEParams,
     Field(discriminator="kind"),
 ]
 
@@ -130,9 +164,11 @@ class DataParams(_Section):
 
 
 class TrainParams(_Section):
-    """The optimiser."""
+    """The optimiser, and where it starts."""
 
-    optimizer: Literal["adam", "adamw", "sgd"]
+    optimizer: Optimizer
+    schedule: Schedule
+    initialisation: Initialisation
 
 
 class EncodeParams(_Section):
@@ -146,7 +182,7 @@ class GmmParams(_Section):
 
     components: AtLeastOne | None
     covariance: Covariance
-    starts: AtLeastOne
+    starts: Annotated[int, Field(ge=1, le=10_000)]
     max_iterations: AtLeastOne
     regularisation: NotNegative
 
@@ -160,7 +196,7 @@ class EvaluateParams(_Section):
 class PlotParams(_Section):
     """What the pictures show."""
 
-    examples: AtLeastOne
+    examples: Annotated[int, Field(ge=1, le=100)]
     colour_map: ColourMap
     scatter_points: AtLeastOne
 
@@ -176,16 +212,16 @@ class Params(_Section):
 
     dataset: Dataset
     run_models: SomeNames
-    latent_dim: AtLeastOne
+    latent_dim: Width
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     epochs: AtLeastOne
     batch_size: AtLeastOne
     learning_rate: AboveZero
     pixel_range: PixelRange
-    image_size: Annotated[int, Field(ge=8)] | None
-    channels: Literal[1, 3] | None
+    image_size: Annotated[int, Field(ge=8, le=4096)] | None
+    channels: Annotated[Literal[1, 3], BeforeValidator(_no_boolean)] | None
     device: Device
-    threads: AtLeastOne
+    threads: Annotated[int, Field(ge=1, le=1024)]
     data: DataParams
     train: TrainParams
     encode: EncodeParams
@@ -193,7 +229,7 @@ class Params(_Section):
     evaluate: EvaluateParams
     plot: PlotParams
     export: ExportParams
-    models: dict[str, ModelParams]
+    models: dict[ModelName, ModelParams]
 
     @model_validator(mode="after")
     def _data_set_is_described(self) -> Self:
@@ -232,6 +268,13 @@ class Params(_Section):
                     f"{self.pixel_range!r}; a Bernoulli needs pixels in [0, 1]: set pixel_range "
                     "to unit, or the loss to mse or gaussian"
                 )
+            filters = getattr(self.models[name], "filters", ())
+            if self.image_size and self.image_size >> len(filters) == 0:
+                raise ValueError(
+                    f"models.{name}.filters: found {len(filters)} of them, which halve an image "
+                    f"of {self.image_size} pixels to nothing; allowed: at most "
+                    f"{self.image_size.bit_length() - 1}"
+                )
         return self
 
     def model(self, name: str) -> ModelParams:
@@ -260,7 +303,11 @@ def load_params(path: Path) -> Params:
     try:
         return Params.model_validate(values)
     except ValidationError as error:
-        faults = "\n".join(f"  {_sentence(fault)}" for fault in error.errors())
+        found = error.errors()
+        # A list is too short for want of its faulty entries: those are named already.
+        inner = {fault["loc"][:-1] for fault in found}
+        told = [f for f in found if f["type"] != "too_short" or f["loc"] not in inner]
+        faults = "\n".join(f"  {_sentence(fault)}" for fault in told)
         raise LatentlabError(f"{path} is not valid:\n{faults}") from error
 
 
@@ -271,9 +318,19 @@ def _sentence(fault: Any) -> str:
     if location[:1] == ["models"] and len(location) > 2:
         del location[2]
     key = ".".join(location)
-    message = fault["msg"].removeprefix("Value error, ")
+    message = (
+        fault["msg"]
+        .removeprefix("Value error, ")
+        .replace("tuple", "list")
+        .replace("Tuple", "list")
+    )
     if fault["type"] == "value_error":
         return f"{key}: {message}" if key else message
+    if fault["type"] == "string_pattern_mismatch":
+        return (
+            f"{key.removesuffix('.[key]')}: found {fault['input']!r}; a model's name is made of "
+            "small letters, digits and _, and begins with a letter"
+        )
     if fault["type"] == "missing":
         return f"{key}: missing; the file must name every key"
     if fault["type"] in ("union_tag_invalid", "union_tag_not_found"):

@@ -11,7 +11,7 @@ from latentlab.batches import in_order, to_pixels
 from latentlab.config import PixelRange
 from latentlab.files import ArrayWriter
 from latentlab.latents import Floats
-from latentlab.models.base import ImageModel
+from latentlab.models.base import NO_CLASS, ImageModel
 from latentlab.seeding import generator
 
 
@@ -43,13 +43,15 @@ def write_latents(
     """
     model.eval()
     noise = generator(seed, device)
+    # No label leaks into what is measured: a conditional model encodes with the null label.
+    labels = torch.full((len(images),), NO_CLASS)
     writers: dict[str, ArrayWriter] = {}
     with ExitStack() as files:
-        for batch in in_order(torch.from_numpy(images), batch_size):
+        for batch, hidden in in_order(torch.from_numpy(images), labels, batch_size):
             pixels = to_pixels(batch, pixel_range, device)
             mean, log_var = model.posterior(pixels)
             decoded = model.decode(mean)
-            losses = model.loss(pixels, noise)
+            losses = model.loss(pixels, hidden.to(device), noise)
             results = {
                 "mean": mean,
                 "log_var": log_var,
@@ -70,7 +72,12 @@ def write_latents(
 
 @torch.no_grad()
 def decode(
-    model: ImageModel, latents: npt.NDArray[np.floating], *, batch_size: int, device: torch.device
+    model: ImageModel,
+    latents: npt.NDArray[np.floating],
+    *,
+    batch_size: int,
+    device: torch.device,
+    label: int = NO_CLASS,
 ) -> Floats:
     """Decode latents to images.
 
@@ -79,12 +86,17 @@ def decode(
         latents: Shape ``(N, D)``.
         batch_size: Latents at a time.
         device: Where to compute.
+        label: Class to decode as, for a conditional model.
 
     Returns:
         Pixels in the model's range, shape ``(N, C, H, W)``.
     """
     model.eval()
     codes = torch.from_numpy(np.asarray(latents, dtype=np.float32))
-    batches = [model.decode(codes_.to(device)).cpu() for codes_ in codes.split(batch_size)]
+    labels = torch.full((len(codes),), label)
+    batches = [
+        model.decode(some.to(device), of.to(device)).cpu()
+        for some, of in in_order(codes, labels, batch_size)
+    ]
     images: Floats = torch.cat(batches).numpy()
     return images

@@ -42,12 +42,12 @@ def reconstruction_scores(
         latents: Of the same images, with reconstructions.
         pixel_range: Range of the reconstructions.
     """
-    assert latents.reconstructions is not None
+    reconstructions = latents.kept_reconstructions()
     errors, similarities = [], []
     for start in range(0, len(images), CHUNK):
         chunk = slice(start, start + CHUNK)
         originals = to_range(images[chunk], "unit")
-        copies = to_unit(latents.reconstructions[chunk], pixel_range)
+        copies = to_unit(reconstructions[chunk], pixel_range)
         errors.append(reconstruction.mse(originals, copies))
         similarities.append(reconstruction.ssim(originals, copies))
     error = np.concatenate(errors)

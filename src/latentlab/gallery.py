@@ -48,7 +48,7 @@ def anomalies_figure(
     chosen = np.linspace(0, len(anomalies.images) - 1, count).astype(int)
     images = to_range(anomalies.images[chosen], "unit")
     rows = [images[:examples], images[examples:]][: -(-count // examples)]
-    return image_grid(rows, ["anomalies"] * len(rows), f"{dataset}: anomalies", colour_map)
+    return image_grid(rows, ["anomalies", ""][: len(rows)], f"{dataset}: anomalies", colour_map)
 
 
 def model_figures(
@@ -128,12 +128,12 @@ def _reconstructions(
     results: Results, test: ImageSplit, pixel_range: PixelRange, examples: int, colour_map: str
 ) -> Figure:
     """The first test images over their reconstructions, in three pairs of rows."""
-    assert results.test.reconstructions is not None
+    reconstructions = results.test.kept_reconstructions()
     rows, names = [], []
     for start in range(0, min(3 * examples, len(test.images)), examples):
         chosen = slice(start, start + examples)
         rows.append(to_range(test.images[chosen], "unit"))
-        rows.append(to_unit(results.test.reconstructions[chosen], pixel_range))
+        rows.append(to_unit(reconstructions[chosen], pixel_range))
         names += ["original", "reconstruction"]
     error = results.score("reconstruction", "mse")
     title = f"{results.model}: test images and reconstructions, mean squared error {error:.4f}"

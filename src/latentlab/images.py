@@ -30,6 +30,17 @@ class ImageSplit(NamedTuple):
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of an image."""
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
+
+    @property
+    def classes(self) -> int:
+        """Number of classes, which the training split shows all of."""
+        return int(self.labels.max(initial=-1)) + 1
+
 
 @dataclass(frozen=True)
 class About:
@@ -61,15 +72,15 @@ def read_split(folder: Path) -> ImageSplit:
         LatentlabError: If a file is missing, damaged, or does not fit the other.
     """
     images, labels = read_array(folder / "images.npy"), read_array(folder / "labels.npy")
-    if images.ndim != 4 or images.dtype != np.uint8:
+    if images.ndim != 4 or images.dtype != np.uint8 or images.shape[2] != images.shape[3]:
         raise LatentlabError(
             f"{folder / 'images.npy'}: found {images.dtype} of shape {images.shape}, "
-            f"expected uint8 of shape (N, C, H, W); {REMEDY}"
+            f"expected uint8 of shape (N, C, H, H); {REMEDY}"
         )
-    if labels.shape != (len(images),):
+    if labels.shape != (len(images),) or labels.dtype != np.int64 or labels.min(initial=0) < -1:
         raise LatentlabError(
-            f"{folder / 'labels.npy'}: found shape {labels.shape} beside {len(images)} images, "
-            f"expected ({len(images)},); {REMEDY}"
+            f"{folder / 'labels.npy'}: found {labels.dtype} of shape {labels.shape} beside "
+            f"{len(images)} images, expected int64 of shape ({len(images)},), -1 or more; {REMEDY}"
         )
     return ImageSplit(images, labels)
 
@@ -87,6 +98,8 @@ def read_about(path: Path) -> About:
     """
     content = read_json(path)
     try:
+        if not all(isinstance(name, str) for name in content["class_names"]):
+            raise TypeError("class names that are no text")
         lists = {key: tuple(content[key]) for key in ("class_names", "unreadable")}
         return About(**{**content, **lists})
     except (TypeError, KeyError) as error:

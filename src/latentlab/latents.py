@@ -11,6 +11,14 @@ from latentlab.files import REMEDY, read_array
 
 Floats = npt.NDArray[np.float32]
 OPTIONAL = ("log_var", "kl", "reconstructions")
+DIMENSIONS = {
+    "mean": 2,
+    "log_var": 2,
+    "squared_error": 1,
+    "reconstruction": 1,
+    "kl": 1,
+    "reconstructions": 4,
+}
 
 
 class Latents(NamedTuple):
@@ -34,22 +42,47 @@ class Latents(NamedTuple):
     kl: Floats | None
     reconstructions: Floats | None
 
+    def kept_reconstructions(self) -> Floats:
+        """Decoded posterior means of a split whose reconstructions were kept.
 
-def read_latents(folder: Path) -> Latents:
+        Raises:
+            LatentlabError: If they are not there.
+        """
+        if self.reconstructions is None:
+            raise LatentlabError(f"reconstructions.npy of a split is missing; {REMEDY}")
+        return self.reconstructions
+
+
+def read_latents(folder: Path, count: int | None = None) -> Latents:
     """Open the arrays of one split.
+
+    Args:
+        folder: Where they are.
+        count: How many images the split has; ``None`` where it does not matter.
 
     Raises:
         LatentlabError: If an array is missing or damaged, or does not fit the others.
     """
-    arrays = {
-        name: None
-        if name in OPTIONAL and not (folder / f"{name}.npy").exists()
-        else read_array(folder / f"{name}.npy")
-        for name in Latents._fields
-    }
+    arrays: dict[str, Floats | None] = {}
+    for name, dimensions in DIMENSIONS.items():
+        path = folder / f"{name}.npy"
+        if name in OPTIONAL and not path.exists():
+            arrays[name] = None
+            continue
+        array = read_array(path)
+        if array.ndim != dimensions or array.dtype != np.float32:
+            raise LatentlabError(
+                f"{path}: found {array.dtype} of shape {array.shape}, expected float32 in "
+                f"{dimensions} dimensions; {REMEDY}"
+            )
+        arrays[name] = array
     lengths = {name: len(array) for name, array in arrays.items() if array is not None}
     if len(set(lengths.values())) != 1:
         raise LatentlabError(f"{folder}: arrays of different lengths {lengths}; {REMEDY}")
+    if count is not None and lengths["mean"] != count:
+        raise LatentlabError(
+            f"{folder}: latents of {lengths['mean']} images, but the split has {count}; {REMEDY}"
+        )
     return Latents(**arrays)  # type: ignore[arg-type]
 
 

@@ -4,6 +4,7 @@ import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import final
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -234,12 +235,37 @@ def load_mixture(path: Path) -> Mixture:
         LatentlabError: If the file is missing, damaged, or not a mixture.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             content = {name: arrays[name] for name in arrays.files}
         scalars = ("covariance", "named_one_to_one", "regularisation", "smallest_count")
-        return Mixture(**{**content, **{name: content[name].item() for name in scalars}})
-    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
+        mixture = Mixture(**{**content, **{name: content[name].item() for name in scalars}})
+        _verify(mixture)
+    except (OSError, ValueError, EOFError, KeyError, TypeError, BadZipFile) as error:
         raise LatentlabError(f"{path}: not a readable mixture ({error}); {REMEDY}") from error
+    return mixture
+
+
+def _verify(mixture: Mixture) -> None:
+    """Refuse arrays that do not belong together."""
+    if mixture.means.ndim != 2:
+        raise ValueError(f"means of shape {mixture.means.shape}")
+    k, d = mixture.means.shape
+    covariances = {"full": (k, d, d), "tied": (d, d), "diag": (k, d), "spherical": (k,)}
+    if mixture.covariance not in covariances:
+        raise ValueError(f"covariance {mixture.covariance!r}")
+    expected = {
+        "weights": (k,),
+        "covariances": covariances[mixture.covariance],
+        "precisions_cholesky": covariances[mixture.covariance],
+        "one_to_one_class": (k,),
+        "majority_class": (k,),
+    }
+    for name, shape in expected.items():
+        array = getattr(mixture, name)
+        if array.shape != shape or not np.isfinite(array).all():
+            raise ValueError(f"{name} of shape {array.shape}, expected finite numbers of {shape}")
+    if not np.isfinite(mixture.means).all():
+        raise ValueError("means that are not finite")
 
 
 def _fit_regularised(

@@ -70,12 +70,11 @@ def predictions_of(
         mixture: Whose components the images are assigned to.
         rows: At most so many images, from the first on; ``None`` for all.
     """
-    assert latents.reconstructions is not None
     clusters = mixture.predict(latents.mean[:rows]) if len(latents.mean) else np.zeros(0, np.int64)
     return Predictions(
         split="anomaly" if split == "anomalies" else split,
         images=images.images[:rows],
-        reconstructions=latents.reconstructions[:rows],
+        reconstructions=latents.kept_reconstructions()[:rows],
         labels=images.labels[:rows],
         predicted=mixture.component_class[clusters],
         clusters=clusters,

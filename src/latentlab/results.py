@@ -38,8 +38,14 @@ class Results:
     roc: pd.DataFrame | None
 
     def score(self, group: str, metric: str) -> float:
-        """One figure of the scores."""
+        """One figure of the scores.
+
+        Raises:
+            LatentlabError: If it is not there.
+        """
         chosen = (self.scores["group"] == group) & (self.scores["metric"] == metric)
+        if chosen.sum() != 1:
+            raise LatentlabError(f"scores.csv of {self.model} has no {group} {metric}; {REMEDY}")
         return float(self.scores.loc[chosen, "value"].item())
 
 
@@ -58,24 +64,28 @@ def read_results(model: str, models: Path, latents: Path, evaluated: Path) -> Re
     folder = evaluated / model
     return Results(
         model=model,
-        history=_read_csv(models / model / "history.csv"),
+        history=_read_csv(models / model / "history.csv", "epoch", "train_total", "kept"),
         train=read_latents(latents / model / "train"),
         test=read_latents(latents / model / "test"),
         mixture=load_mixture(models / model / "mixture.npz"),
-        scores=_read_csv(folder / "scores.csv"),
-        confusion=_read_optional(folder / "confusion.csv", index="actual"),
-        roc=_read_optional(folder / "roc.csv"),
+        scores=_read_csv(folder / "scores.csv", "group", "metric", "value"),
+        confusion=_read_optional(folder / "confusion.csv", "actual", "none"),
+        roc=_read_optional(folder / "roc.csv", "false_positive_rate", "true_positive_rate"),
     )
 
 
-def _read_optional(path: Path, index: str | None = None) -> pd.DataFrame | None:
-    return _read_csv(path, index) if path.exists() else None
+def _read_optional(path: Path, *columns: str) -> pd.DataFrame | None:
+    return _read_csv(path, *columns) if path.exists() else None
 
 
-def _read_csv(path: Path, index: str | None = None) -> pd.DataFrame:
+def _read_csv(path: Path, *columns: str) -> pd.DataFrame:
+    """A table with at least these columns and one row; a column ``actual`` is the index."""
     try:
         # Class names are text, also where they look like numbers.
-        frame = pd.read_csv(path, dtype={index: str} if index else None)
+        frame = pd.read_csv(path, dtype={"actual": str}, keep_default_na="actual" not in columns)
+        missing = [column for column in columns if column not in frame]
+        if missing or frame.empty:
+            raise ValueError(f"no column {missing[0]}" if missing else "no row")
     except (OSError, ValueError) as error:
         raise LatentlabError(f"{path}: not a readable table ({error}); {REMEDY}") from error
-    return frame.set_index(index) if index else frame
+    return frame.set_index("actual") if "actual" in columns else frame

@@ -1,31 +1,34 @@
 """The training loop, the same for every model."""
 
+import math
 from collections.abc import Iterator
-from typing import Literal, assert_never
+from typing import assert_never
 
 import torch
 from torch import Tensor
+from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler, OneCycleLR
 
 from latentlab.batches import in_order, shuffled, to_pixels
-from latentlab.config import PixelRange
+from latentlab.config import Optimizer, PixelRange, Schedule
 from latentlab.errors import LatentlabError
 from latentlab.models.base import ImageModel
 from latentlab.seeding import generator
 
 Row = dict[str, float]
-Optimizer = Literal["adam", "adamw", "sgd"]
+Data = tuple[Tensor, Tensor]
 
 
 def fit(
     model: ImageModel,
-    train: Tensor,
-    validation: Tensor,
+    train: Data,
+    validation: Data,
     *,
     pixel_range: PixelRange,
     epochs: int,
     batch_size: int,
     learning_rate: float,
     optimizer: Optimizer,
+    schedule: Schedule,
     seed: int,
     device: torch.device,
 ) -> Iterator[Row]:
@@ -36,13 +39,15 @@ def fit(
 
     Args:
         model: Already on the device.
-        train: uint8, shape ``(N, C, H, W)``.
+        train: Images, uint8 of shape ``(N, C, H, W)``, and labels, int64 of shape ``(N,)``.
         validation: The same; may be empty.
         pixel_range: Range of the pixels that the model sees.
         epochs: Passes over the training images.
         batch_size: Images a step; the last batch of an epoch may be smaller.
-        learning_rate: Step size of the optimiser.
+        learning_rate: Step size of the optimiser, the highest that the schedule reaches.
         optimizer: ``adam``, ``adamw``, or ``sgd`` with momentum 0.9.
+        schedule: ``constant``; ``cosine``, down to zero; or ``one_cycle``, up in the first third
+            and down to almost zero (Smith & Topin, 2017, https://arxiv.org/abs/1708.07120).
         seed: Of the batch order, the posterior samples, and apart from them the evaluation.
         device: Where to compute.
 
@@ -53,37 +58,43 @@ def fit(
     Raises:
         LatentlabError: If a batch is larger than the set, or a loss is not finite.
     """
-    if batch_size > len(train):
+    images, labels = (tensor.to(device) for tensor in train)
+    if batch_size > len(images):
         raise LatentlabError(
-            f"batch_size: found {batch_size}, but there are {len(train)} training images; "
-            f"allowed: 1 to {len(train)}"
+            f"batch_size: found {batch_size}, but there are {len(images)} training images; "
+            f"allowed: 1 to {len(images)}"
         )
-    images = train.to(device)
     order, noise = generator(seed, torch.device("cpu")), generator(seed, device)
     steps = _optimizer(optimizer, model, learning_rate)
+    rate = _schedule(schedule, steps, learning_rate, epochs * -(-len(images) // batch_size))
     best_loss, best_weights = float("inf"), _copy_of_weights(model)
 
     for epoch in range(1, epochs + 1):
         model.train()
         sums: list[Tensor] = []
-        for batch in shuffled(images, batch_size, order):
-            losses = model.loss(to_pixels(batch, pixel_range, device), noise)
+        for batch, classes in shuffled(images, labels, batch_size, order):
+            losses = model.loss(to_pixels(batch, pixel_range, device), classes, noise)
             steps.zero_grad(set_to_none=True)
             losses.total.mean().backward()
             steps.step()
+            rate.step()
             # Stays on the device: reading a number here would wait for it at every step.
             sums.append(torch.stack([term.detach().sum() for term in losses.named().values()]))
 
         table = torch.stack(sums)
         _refuse_non_finite(table[:, 0], epoch)
-        means = (table.double().sum(0) / len(train)).tolist()
+        means = (table.double().sum(0) / len(images)).tolist()
         row = {"epoch": float(epoch)}
         row |= {f"train_{name}": mean for name, mean in zip(losses.named(), means, strict=True)}
-        if len(validation):
+        if len(validation[0]):
             means_by_name = mean_losses(
                 model, validation, pixel_range=pixel_range, seed=seed, device=device
             )
             row |= {f"validation_{name}": mean for name, mean in means_by_name.items()}
+            if not math.isfinite(row["validation_total"]):
+                raise _not_finite(
+                    f"validation loss is {row['validation_total']} after epoch {epoch}"
+                )
             if row["validation_total"] < best_loss:
                 best_loss, best_weights = row["validation_total"], _copy_of_weights(model)
         else:
@@ -91,6 +102,7 @@ def fit(
         yield row
 
     model.load_state_dict(best_weights)
+    _refuse_non_finite_weights(model)
 
 
 def kept_epoch(rows: list[Row]) -> int:
@@ -111,7 +123,7 @@ def kept_epoch(rows: list[Row]) -> int:
 @torch.no_grad()
 def mean_losses(
     model: ImageModel,
-    images: Tensor,
+    data: Data,
     *,
     pixel_range: PixelRange,
     seed: int,
@@ -126,10 +138,11 @@ def mean_losses(
     model.eval()
     noise = generator(seed, device)
     totals: dict[str, float] = {}
-    for batch in in_order(images, batch_size):
-        for name, term in model.loss(to_pixels(batch, pixel_range, device), noise).named().items():
+    for batch, classes in in_order(*data, batch_size):
+        pixels = to_pixels(batch, pixel_range, device)
+        for name, term in model.loss(pixels, classes.to(device), noise).named().items():
             totals[name] = totals.get(name, 0.0) + term.double().sum().item()
-    return {name: total / len(images) for name, total in totals.items()}
+    return {name: total / len(data[0]) for name, total in totals.items()}
 
 
 def _optimizer(name: Optimizer, model: ImageModel, learning_rate: float) -> torch.optim.Optimizer:
@@ -145,6 +158,21 @@ def _optimizer(name: Optimizer, model: ImageModel, learning_rate: float) -> torc
             assert_never(name)
 
 
+def _schedule(
+    name: Schedule, optimizer: torch.optim.Optimizer, learning_rate: float, steps: int
+) -> LRScheduler:
+    match name:
+        case "constant":
+            return ConstantLR(optimizer, factor=1.0)
+        case "cosine":
+            return CosineAnnealingLR(optimizer, steps)
+        case "one_cycle":
+            # The betas stay: only the step size has a cycle.
+            return OneCycleLR(optimizer, learning_rate, steps, cycle_momentum=False)
+        case _:
+            assert_never(name)
+
+
 def _copy_of_weights(model: ImageModel) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
@@ -153,7 +181,18 @@ def _refuse_non_finite(totals: Tensor, epoch: int) -> None:
     finite = torch.isfinite(totals)
     if not finite.all():
         batch = int((~finite).nonzero()[0]) + 1
-        raise LatentlabError(
-            f"training loss is {totals[batch - 1].item()} in epoch {epoch}, batch {batch}; "
-            "lower learning_rate, or change the model's loss or activations"
+        raise _not_finite(
+            f"training loss is {totals[batch - 1].item()} in epoch {epoch}, batch {batch}"
         )
+
+
+def _refuse_non_finite_weights(model: ImageModel) -> None:
+    for name, weight in model.named_parameters():
+        if not torch.isfinite(weight).all():
+            raise _not_finite(f"weights of {name} are not all finite after the last epoch")
+
+
+def _not_finite(found: str) -> LatentlabError:
+    return LatentlabError(
+        f"{found}; lower learning_rate, or change the model's loss or activations"
+    )

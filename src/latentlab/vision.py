@@ -2,7 +2,7 @@
 
 On Linux the package index's torchvision is built for CUDA. Beside a CPU build of torch its
 compiled extension does not load, and the import dies with ``operator torchvision::nms does not
-exist``. Data sets, transforms and grids need none of the compiled operators, so their two
+exist``. Data sets and transforms need none of the compiled operators, so their two
 missing schemas are declared first, only where the extension cannot load.
 """
 
@@ -31,8 +31,7 @@ if not _extension_loads():
     _SCHEMAS.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     _SCHEMAS.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
-from torchvision import datasets, tv_tensors  # noqa: E402
+from torchvision import datasets  # noqa: E402
 from torchvision.transforms import v2  # noqa: E402
-from torchvision.utils import make_grid  # noqa: E402
 
-__all__ = ["datasets", "make_grid", "tv_tensors", "v2"]
+__all__ = ["datasets", "v2"]

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -162,6 +163,44 @@ def test_a_damaged_input_stops_a_stage_by_name_and_leaves_the_rest(stage, name, 
     assert bytes_of(workspace) == before
 
 
+SWAPPED = [
+    ("evaluate", "data/latents/vae/test/mean.npy", np.zeros((3, 3), np.float32), "lengths"),
+    ("evaluate", "data/latents/vae/test/mean.npy", np.zeros((360, 3), int), "expected float32"),
+    ("evaluate", "data/latents/vae/test/kl.npy", np.zeros((), np.float32), "expected float32 in"),
+    ("fit_gmm", "data/processed/train/labels.npy", np.zeros(1293), "expected int64"),
+    ("fit_gmm", "data/processed/train/labels.npy", np.full(1293, -7), "-1 or more"),
+    ("train", "data/processed/train/images.npy", np.zeros((1293, 1, 8, 9), np.uint8), "H, H"),
+]
+
+
+@pytest.mark.parametrize(("stage", "name", "array", "message"), SWAPPED)
+def test_an_array_of_another_kind_stops_a_stage(stage, name, array, message, workspace):
+    np.save(workspace / name, array)
+    result = invoke(stage)
+    assert isinstance(result.exception, LatentlabError), result.exception
+    assert message in str(result.exception)
+
+
+def test_latents_of_other_images_stop_a_stage(workspace):
+    for path in (workspace / "data/latents/vae/test").iterdir():
+        np.save(path, np.load(path)[:100])
+    result = invoke("evaluate")
+    assert "latents of 100 images, but the split has 360" in str(result.exception)
+
+
+def test_a_mixture_cut_short_stops_a_stage(workspace):
+    path = workspace / "models/vae/mixture.npz"
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    assert "mixture.npz: not a readable mixture" in str(invoke("export").exception)
+
+
+def test_a_table_without_its_columns_stops_a_stage(workspace):
+    path = workspace / "models/vae/history.csv"
+    path.write_text("epoch,train_total\n1,2.0\n")
+    assert "history.csv: not a readable table (no column kept)" in str(invoke("plot").exception)
+
+
 def test_the_same_images_whatever_the_model(workspace):
     about = read_about(workspace / "data/processed/about.json")
     assert about.counts == {"train": 1293, "validation": 144, "test": 360, "anomalies": 360}
@@ -208,6 +247,8 @@ def test_without_validation_everything_still_runs(workspace):
 def test_few_latent_dimensions_run_through(latent_dim, workspace):
     params = yaml.safe_load((workspace / "params.yaml").read_text())
     params |= {"latent_dim": latent_dim, "run_models": ["vae"]}
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    params["plot"]["scatter_points"] = 1
     (workspace / "params.yaml").write_text(yaml.safe_dump(params))
     for stage in ("train", "encode", "fit_gmm", "evaluate", "plot", "export"):
         run(stage)

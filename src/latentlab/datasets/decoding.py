@@ -16,7 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from latentlab.errors import LatentlabError
 
 Fit = Literal["centre_crop", "letterbox"]
-Box = tuple[int, int, int, int]
+Box = tuple[float, float, float, float]
 
 GREY_MODES = ("1", "L", "LA", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
@@ -62,7 +62,8 @@ def decode(
         size: Pixels a side.
         channels: 1 or 3.
         fit: ``centre_crop`` cuts the longer side, ``letterbox`` adds black to the shorter.
-        box: Left, upper, right and lower edge of the part to take, in pixels; ``None`` for all.
+        box: Left, upper, right and lower edge of the part to take, as shares of width and height;
+            ``None`` for all.
 
     Raises:
         LatentlabError: If the file has changed, or is no readable image.
@@ -75,7 +76,10 @@ def decode(
         )
     image = _open(content, path)
     if box is not None:
-        image = image.crop(box)
+        left, upper, right, lower = box
+        width, height = image.size
+        near = round(left * width), round(upper * height)
+        image = image.crop((*near, round(right * width), round(lower * height)))
     # Cut or padded in its own mode, then resized: fewer pixels to convert, and padding is black.
     image = _flat(image, "L" if channels == 1 else "RGB")
     method = Image.Resampling.BICUBIC

@@ -55,7 +55,8 @@ def load(folder: Path, seed: int) -> DataSet:
     Half of the anomalies are easy: patches of scikit-learn's two sample photographs, brought to
     8x8 pixels and to the grey levels of a digit each, so that neither resolution, contrast nor
     the share of ink gives them away. The other half are hard: digits in mirror writing, among
-    which a 0 or an 8 is hardly an anomaly, so that no score finds them all.
+    which a 0 or an 8 is hardly an anomaly, so that no score finds them all. They mirror digits
+    of any split.
 
     Raises:
         LatentlabError: If a file is missing or damaged.
@@ -64,7 +65,8 @@ def load(folder: Path, seed: int) -> DataSet:
     digits = table[:, :-1].reshape(-1, 1, NATIVE_SIZE, NATIVE_SIZE)
     rng = np.random.default_rng(seed)
     mirrored = digits[rng.choice(len(digits), MIRRORED, replace=False)][..., ::-1]
-    anomalies = np.concatenate([_patches(folder, digits, rng), mirrored])
+    # Mixed, so that the first few are of both kinds.
+    anomalies = rng.permutation(np.concatenate([_patches(folder, digits, rng), mirrored]))
     return DataSet(
         class_names=CLASS_NAMES,
         image_size=IMAGE_SIZE,

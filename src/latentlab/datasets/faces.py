@@ -21,8 +21,9 @@ from latentlab.datasets.sources import KnownFile, Places, find, find_folder
 from latentlab.files import replacing
 
 IMAGE_SIZE = 64
-# Left, upper, right, lower: the face in a funneled photograph of 250x250 pixels.
-FACE = (62, 70, 187, 195)
+# Left, upper, right, lower: the face in a funneled photograph, as shares of its sides; on the
+# original 250x250 pixels the square from (62, 70) to (187, 195).
+FACE = (0.248, 0.28, 0.748, 0.78)
 FOLDER = "lfw_funneled"
 FOLDERS = ("lfw_home", "lfw")
 # Address and SHA-256 as sklearn.datasets.fetch_lfw_people has them.

@@ -37,11 +37,11 @@ class Autoencoder(ImageModel):
         """The code of each image, which has no variance."""
         return Posterior(self.encoder(images), None)
 
-    def decode(self, latents: Tensor) -> Tensor:
+    def decode(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Decode to images in the pixel range."""
         return self.likelihood.pixels(self.decoder(latents))
 
-    def loss(self, images: Tensor, generator: torch.Generator) -> Losses:
+    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Losses:
         """Reconstruction loss of each image."""
         reconstruction = self.likelihood(self.decoder(self.encoder(images)), images)
         return Losses(total=reconstruction, reconstruction=reconstruction, kl=None)

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+NO_CLASS = -1
+
 
 class Posterior(NamedTuple):
     """What the encoder says of each image.
@@ -45,21 +47,29 @@ class ImageModel(nn.Module, ABC):
 
     Attributes:
         latent_dim: ``D``.
+        classes: Number of classes that the model can be told; 0 if it is not conditional.
     """
 
     latent_dim: int
+    classes: int = 0
 
     @abstractmethod
     def posterior(self, images: Tensor) -> Posterior:
         """Encode without sampling."""
 
     @abstractmethod
-    def decode(self, latents: Tensor) -> Tensor:
-        """Decode to images in the pixel range."""
+    def decode(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Decode to images in the pixel range; a conditional model heeds the labels, if given."""
 
     @abstractmethod
-    def loss(self, images: Tensor, generator: torch.Generator) -> Losses:
-        """Loss terms of each image; the generator feeds the posterior samples, if any."""
+    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Losses:
+        """Loss terms of each image.
+
+        Args:
+            images: Shape ``(B, C, H, W)``.
+            labels: Shape ``(B,)``, ``NO_CLASS`` for none; only a conditional model looks at them.
+            generator: Feeds the posterior samples, if any.
+        """
 
     def embed(self, images: Tensor) -> Tensor:
         """Encode to latents that depend on no draw: the posterior means."""

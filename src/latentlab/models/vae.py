@@ -46,11 +46,11 @@ class VAE(ImageModel):
         mean, log_var = self.encoder(images).chunk(2, dim=1)
         return Posterior(mean, log_var)
 
-    def decode(self, latents: Tensor) -> Tensor:
+    def decode(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Decode to images in the pixel range."""
         return self.likelihood.pixels(self.decoder(latents))
 
-    def loss(self, images: Tensor, generator: torch.Generator) -> Losses:
+    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Losses:
         """Reconstruction loss of one posterior sample, and the exact KL, of each image."""
         mean, log_var = self.encoder(images).chunk(2, dim=1)
         noise = torch.randn(mean.shape, generator=generator, device=mean.device)

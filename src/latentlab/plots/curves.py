@@ -39,7 +39,8 @@ def loss_curves(history: pd.DataFrame, unit: str, title: str) -> Figure:
         axes.set_ylabel(f"{term} ({unit})")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    handles, names = axes.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False)
     figure.suptitle(title, color=INK)
     return figure
 

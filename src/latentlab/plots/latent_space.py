@@ -119,7 +119,11 @@ def latent_densities(
     figure = new_figure(4.5)
     axes = figure.subplots()
     values = points[:, 0]
-    edges = np.linspace(values.min(), values.max(), 61).tolist()
+    # As far as the images and 3 sigma of every component reach, so that no range is empty.
+    reach = 3 * np.sqrt(gaussians.covariances[:, 0, 0])
+    low = min(values.min(), (gaussians.means[:, 0] - reach).min())
+    high = max(values.max(), (gaussians.means[:, 0] + reach).max())
+    edges = np.linspace(low, high, 61).tolist()
     present = np.unique(labels)
     for label in present:
         axes.hist(
@@ -130,7 +134,7 @@ def latent_densities(
             alpha=0.45,
             label="images" if label < 0 else class_names[label],
         )
-    at = np.linspace(values.min(), values.max(), CURVE_POINTS)
+    at = np.linspace(low, high, CURVE_POINTS)
     total = np.zeros_like(at)
     for weight, mean, covariance in zip(*gaussians[:3], strict=True):
         variance = covariance[0, 0]

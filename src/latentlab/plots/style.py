@@ -15,8 +15,8 @@ DPI = 100
 # Ten colours that stay apart for colour-blind readers: Petroff, Accessible Color Sequences for
 # Data Visualization (2021), https://arxiv.org/abs/2107.02270
 COLOURS: Sequence[Any] = matplotlib.color_sequences["petroff10"]
-# From the eleventh class on, colours come again with another marker.
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+# Markers change with every class, so that colour is never alone in telling two apart.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 INK = "#333333"
 
 
@@ -33,7 +33,7 @@ def colour(index: int) -> tuple[float, float, float]:
 
 def marker(index: int) -> str:
     """Marker of a class or component."""
-    return MARKERS[index // len(COLOURS) % len(MARKERS)]
+    return MARKERS[index % len(MARKERS)]
 
 
 def save_png(figure: Figure, path: Path) -> None:
