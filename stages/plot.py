@@ -6,9 +6,10 @@ from typing import Annotated
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from latentlab import gallery, tables
+from latentlab import tables
 from latentlab.config import load_params
 from latentlab.files import replacing
+from latentlab.gallery import Gallery, anomalies_figure, dataset_figure
 from latentlab.images import read_about, read_split
 from latentlab.models.build import build_model
 from latentlab.plots.style import save_png
@@ -37,37 +38,37 @@ def main(
     device = resolve_device(settings.device)
     make_repeatable(settings.seed, settings.threads)
     known, images, strange = read_about(about), read_split(test), read_split(anomalies)
-    names, look = known.class_names, (settings.plot.examples, settings.plot.colour_map)
-    results = [read_results(name, models, latents, evaluated) for name in settings.run_models]
+    learned, names, look = read_split(train), known.class_names, settings.plot
+    results = [
+        read_results(name, models, latents, evaluated, learned.labels)
+        for name in settings.run_models
+    ]
     with replacing(plots) as temporary, threadpool_limits(settings.threads):
         pictures = temporary / "images"
-        figure = gallery.dataset_figure(read_split(train), names, known.dataset, *look)
+        figure = dataset_figure(learned, names, known.dataset, look)
         save_png(figure, pictures / "dataset.png")
         if len(strange.images):
-            figure = gallery.anomalies_figure(strange, known.dataset, *look)
+            figure = anomalies_figure(strange, known.dataset, look)
             save_png(figure, pictures / "anomalies.png")
         for each in tqdm(results, desc="plot", unit="model", disable=None):
+            model = settings.model(each.model)
             network = build_model(
-                settings.model(each.model),
-                images.shape,
-                settings.latent_dim,
-                settings.pixel_range,
-                len(names),
+                model, images.shape, settings.latent_dim, settings.pixel_range, len(names)
             ).to(device)
             load_weights(network, models / each.model / "weights.safetensors")
-            for name, figure in gallery.model_figures(
-                each,
-                network,
-                images,
-                names,
-                params=settings.model(each.model),
+            gallery = Gallery(
+                results=each,
+                network=network,
+                test=images,
+                anomalies=strange,
+                class_names=names,
+                loss=model.loss,
                 pixel_range=settings.pixel_range,
-                examples=settings.plot.examples,
-                colour_map=settings.plot.colour_map,
-                scatter_points=settings.plot.scatter_points,
+                look=look,
                 seed=settings.seed,
                 device=device,
-            ):
+            )
+            for name, figure in gallery.figures():
                 save_png(figure, pictures / each.model / f"{name}.png")
         for name, table in {
             "scores": tables.scores(results),

@@ -47,6 +47,10 @@ Widths = Annotated[tuple[Width, ...], Field(strict=False)]
 SomeWidths = Annotated[tuple[Width, ...], Field(strict=False, min_length=1)]
 SomeNames = Annotated[tuple[ModelName, ...], Field(strict=False, min_length=1)]
 # Folders and addresses, or classes by name or number; an empty value is an empty list.
+# Pairs of class names.
+Directions = Annotated[
+    tuple[Annotated[tuple[str, str], Field(strict=False)], ...], Field(strict=False, min_length=1)
+]
 Places = Annotated[tuple[str, ...], Field(strict=False)]
 Classes = Annotated[tuple[int | str, ...], Field(strict=False, min_length=1)]
 
@@ -199,6 +203,8 @@ class PlotParams(_Section):
     examples: Annotated[int, Field(ge=1, le=100)]
     colour_map: ColourMap
     scatter_points: AtLeastOne
+    tsne_points: Annotated[int, Field(ge=4)]
+    directions: Directions | None
 
 
 class ExportParams(_Section):

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
 
 Array = npt.NDArray[np.float64]
 
@@ -53,3 +54,23 @@ def to_plane(latents: npt.NDArray[np.floating]) -> Projection:
         for i, share in enumerate(pca.explained_variance_ratio_)
     )
     return Projection(pca.mean_, pca.components_, names)
+
+
+def by_neighbours(latents: npt.NDArray[np.floating], seed: int) -> Array:
+    """A map on which neighbours in latent space stay neighbours; distances mean little else.
+
+    Args:
+        latents: Shape ``(N, D)``, four rows or more.
+        seed: Of the descent; the start is the first two principal components.
+
+    Returns:
+        Shape ``(N, 2)``.
+
+    References:
+        van der Maaten & Hinton, Visualizing Data using t-SNE (2008).
+        https://www.jmlr.org/papers/v9/vandermaaten08a.html
+    """
+    perplexity = min(30, (len(latents) - 1) / 3)
+    tsne = TSNE(2, perplexity=perplexity, init="pca", random_state=seed)
+    points: Array = tsne.fit_transform(np.asarray(latents, dtype=np.float64))
+    return points

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from latentlab.errors import LatentlabError
@@ -21,7 +23,9 @@ class Results:
         model: Its name.
         history: One row an epoch.
         train: Latents of the training images.
+        train_labels: Classes of the training images, shape ``(N,)``.
         test: Latents of the test images, with reconstructions.
+        anomalies: The same of the anomalies.
         mixture: Fitted on the train latents.
         scores: Columns group, metric, value.
         confusion: True classes by the class of the cluster; ``None`` without labels.
@@ -31,7 +35,9 @@ class Results:
     model: str
     history: pd.DataFrame
     train: Latents
+    train_labels: npt.NDArray[np.int64]
     test: Latents
+    anomalies: Latents
     mixture: Mixture
     scores: pd.DataFrame
     confusion: pd.DataFrame | None
@@ -49,7 +55,13 @@ class Results:
         return float(self.scores.loc[chosen, "value"].item())
 
 
-def read_results(model: str, models: Path, latents: Path, evaluated: Path) -> Results:
+def read_results(
+    model: str,
+    models: Path,
+    latents: Path,
+    evaluated: Path,
+    train_labels: npt.NDArray[np.int64],
+) -> Results:
     """Read what the stages wrote about one model.
 
     Args:
@@ -57,6 +69,7 @@ def read_results(model: str, models: Path, latents: Path, evaluated: Path) -> Re
         models: Of histories and mixtures.
         latents: Of encoded splits.
         evaluated: Of scores and the curves behind them.
+        train_labels: Classes of the training images, shape ``(N,)``.
 
     Raises:
         LatentlabError: If a file is missing or damaged.
@@ -65,8 +78,10 @@ def read_results(model: str, models: Path, latents: Path, evaluated: Path) -> Re
     return Results(
         model=model,
         history=_read_csv(models / model / "history.csv", "epoch", "train_total", "kept"),
-        train=read_latents(latents / model / "train"),
+        train=read_latents(latents / model / "train", len(train_labels)),
+        train_labels=train_labels,
         test=read_latents(latents / model / "test"),
+        anomalies=read_latents(latents / model / "anomalies"),
         mixture=load_mixture(models / model / "mixture.npz"),
         scores=_read_csv(folder / "scores.csv", "group", "metric", "value"),
         confusion=_read_optional(folder / "confusion.csv", "actual", "none"),

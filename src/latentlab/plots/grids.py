@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from latentlab.plots.style import INK, WIDTH, new_figure
 
 Floats = npt.NDArray[np.float32]
+Canvas = npt.NDArray[np.float64]
 LABEL_INCHES = 1.4
 TITLE_INCHES = 0.5
 MAX_TILE_INCHES = 0.8
@@ -28,7 +30,7 @@ def image_grid(
         colour_map: Of grey images: ``gray`` or ``gray_r``.
     """
     columns = max(len(row) for row in rows)
-    channels, side = rows[0].shape[1:3]
+    side = rows[0].shape[2]
     tile = min((WIDTH - LABEL_INCHES - RIGHT_INCHES) / columns, MAX_TILE_INCHES)
     height = tile * len(rows) + TITLE_INCHES
     figure = new_figure(height)
@@ -37,22 +39,79 @@ def image_grid(
     axes = figure.add_axes(
         (LABEL_INCHES / WIDTH, 0.0, tile * columns / WIDTH, 1 - TITLE_INCHES / height)
     )
-    # A white gap between tiles, and white where a row is short, in either colour map.
-    gap = max(1, side // 14)
-    step = side + gap
-    canvas = np.full((len(rows) * step - gap, columns * step - gap, channels), np.nan)
-    for i, row in enumerate(rows):
-        for j, image in enumerate(row):
-            canvas[i * step : i * step + side, j * step : j * step + side] = np.moveaxis(
-                image, 0, -1
-            )
-    if channels == 1:
-        axes.imshow(canvas[..., 0], cmap=colour_map, vmin=0, vmax=1, interpolation="nearest")
-    else:
-        axes.imshow(np.clip(np.nan_to_num(canvas, nan=1.0), 0, 1), interpolation="nearest")
+    canvas, step = _tiled(rows, columns)
+    _show(axes, canvas, colour_map)
     axes.set_yticks([i * step + side / 2 for i in range(len(rows))], row_names, color=INK)
     axes.set_xticks([])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     figure.suptitle(title, color=INK, y=1 - TITLE_INCHES / 2 / height, va="center")
     return figure
+
+
+def decoded_plane(
+    tiles: Floats,
+    x: tuple[float, float],
+    y: tuple[float, float],
+    title: str,
+    colour_map: str,
+) -> Figure:
+    """Images over the plane from which they were decoded.
+
+    Args:
+        tiles: Shape ``(rows, columns, C, H, W)`` with pixels in ``[0, 1]``, from the top left.
+        x: First latent dimension of the first and the last column.
+        y: Second latent dimension of the last and the first row.
+        title: Above the picture.
+        colour_map: Of grey images.
+    """
+    figure = new_figure(WIDTH)
+    axes = figure.subplots()
+    canvas, _ = _tiled(list(tiles), tiles.shape[1], gap=0)
+    # The centres of the outer tiles lie at the ends of the ranges.
+    margin_x = (x[1] - x[0]) / (tiles.shape[1] - 1) / 2
+    margin_y = (y[1] - y[0]) / (tiles.shape[0] - 1) / 2
+    extent = (x[0] - margin_x, x[1] + margin_x, y[0] - margin_y, y[1] + margin_y)
+    _show(axes, canvas, colour_map, extent)
+    axes.set_aspect("auto")
+    axes.set_xlabel("latent dimension 1")
+    axes.set_ylabel("latent dimension 2")
+    figure.suptitle(title, color=INK)
+    return figure
+
+
+def _tiled(rows: Sequence[Floats], columns: int, gap: int | None = None) -> tuple[Canvas, int]:
+    """Images beside and below one another, and the pixels from one to the next.
+
+    Where there is no image, between tiles and behind a short row, the canvas is NaN.
+    """
+    channels, side = rows[0].shape[1:3]
+    gap = max(1, side // 14) if gap is None else gap
+    step = side + gap
+    canvas = np.full((len(rows) * step - gap, columns * step - gap, channels), np.nan)
+    for i, row in enumerate(rows):
+        for j, image in enumerate(row):
+            tile = np.moveaxis(image, 0, -1)
+            canvas[i * step : i * step + side, j * step : j * step + side] = tile
+    return canvas, step
+
+
+def _show(
+    axes: Axes,
+    canvas: Canvas,
+    colour_map: str,
+    extent: tuple[float, float, float, float] | None = None,
+) -> None:
+    """Draw a canvas on the scale from 0 to 1, white where it is NaN."""
+    if canvas.shape[2] == 1:
+        axes.imshow(
+            canvas[..., 0],
+            cmap=colour_map,
+            vmin=0,
+            vmax=1,
+            interpolation="nearest",
+            extent=extent,
+        )
+    else:
+        colours = np.clip(np.nan_to_num(canvas, nan=1.0), 0, 1)
+        axes.imshow(colours, interpolation="nearest", extent=extent)

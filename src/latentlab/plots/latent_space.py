@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
@@ -50,18 +51,7 @@ def latent_scatter(
     """
     figure = new_figure(6.5)
     axes = figure.subplots()
-    for label in np.unique(labels):
-        chosen = labels == label
-        axes.scatter(
-            points[chosen, 0],
-            points[chosen, 1],
-            s=22,
-            alpha=0.8,
-            linewidths=0,
-            color=INK if label < 0 else colour(label),
-            marker="o" if label < 0 else marker(label),
-            label="images" if label < 0 else class_names[label],
-        )
+    _scatter(axes, points, labels, class_names)
     for index, (mean, covariance) in enumerate(
         zip(gaussians.means, gaussians.covariances, strict=True)
     ):
@@ -93,6 +83,38 @@ def latent_scatter(
     axes.legend(
         title="class" if class_names else None, frameon=False, markerscale=1.5,
         loc="upper left", bbox_to_anchor=(1, 1),
+    )  # fmt: skip
+    figure.suptitle(title, color=INK)
+    return figure
+
+
+def two_maps(
+    maps: tuple[Array, Array],
+    map_names: tuple[str, str],
+    labels: npt.NDArray[np.int64],
+    class_names: Sequence[str],
+    title: str,
+) -> Figure:
+    """The same latents on two maps side by side, coloured by class.
+
+    Args:
+        maps: Points on each map, shape ``(N, 2)``.
+        map_names: One a map.
+        labels: Shape ``(N,)``; -1 without class.
+        class_names: One a label.
+        title: Above the picture.
+    """
+    figure = new_figure(4.2)
+    for axes, points, name in zip(figure.subplots(1, 2), maps, map_names, strict=True):
+        _scatter(axes, points, labels, class_names)
+        axes.set_title(name, fontsize="medium", color=INK)
+        # Neither axis of a t-SNE map has a unit, and those of both maps are not compared.
+        axes.set_xticks([])
+        axes.set_yticks([])
+    handles, names = axes.get_legend_handles_labels()
+    figure.legend(
+        handles, names, title="class" if class_names else None,
+        frameon=False, markerscale=1.5, loc="outside right upper",
     )  # fmt: skip
     figure.suptitle(title, color=INK)
     return figure
@@ -162,3 +184,21 @@ def component_name(index: int, carried: int, class_names: Sequence[str]) -> str:
         ('3: dog', '3')
     """
     return f"{index}: {class_names[carried]}" if carried >= 0 else str(index)
+
+
+def _scatter(
+    axes: Axes, points: Array, labels: npt.NDArray[np.int64], class_names: Sequence[str]
+) -> None:
+    """Points by class, each with its colour and marker."""
+    for label in np.unique(labels):
+        chosen = labels == label
+        axes.scatter(
+            points[chosen, 0],
+            points[chosen, 1],
+            s=22,
+            alpha=0.8,
+            linewidths=0,
+            color=INK if label < 0 else colour(label),
+            marker="o" if label < 0 else marker(label),
+            label="images" if label < 0 else class_names[label],
+        )
