@@ -13,6 +13,9 @@ from ruamel.yaml import YAML
 from latentlab.config import Params
 
 ROOT = Path(__file__).resolve().parents[1]
+# Real data for tests; those that need it say why they skip where it is absent.
+MIRROR = Path(os.environ.get("LATENTLAB_MIRRORS", "").split(";")[0] or ROOT.parent / "shared/data")
+FASHION = Path("/usr/share/datasets/fashion-mnist")
 
 
 @pytest.fixture(autouse=True)

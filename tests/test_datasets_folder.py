@@ -1,0 +1,291 @@
+"""Folders of images: every kind comes out right, and what cannot is refused by name."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from latentlab.datasets import folder
+from latentlab.datasets.decoding import decode, inspect
+from latentlab.datasets.folder import Reading, load, look_through, read_manifest
+from latentlab.errors import LatentlabError
+
+RED = (220, 30, 40)
+READING = Reading("centre_crop", None, 1)
+
+
+def scene(size=(40, 40)):
+    """A grey gradient with a red top left quarter, as RGB."""
+    pixels = np.full((size[1], size[0], 3), 128, np.uint8)
+    pixels[: size[1] // 2, : size[0] // 2] = RED
+    return Image.fromarray(pixels)
+
+
+def decoded(path, size=8, channels=3, fit="centre_crop", box=None):
+    return decode(path, inspect(path).sha256, size, channels, fit, box)
+
+
+def looked(root, manifest, **changes):
+    arguments = {"skip_unreadable": False, "follow_links": False, "processes": 1} | changes
+    look_through(root, manifest, **arguments)
+    return read_manifest(manifest)
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "tiff", "bmp", "jpg", "gif"])
+def test_every_format_comes_out_the_same(suffix, tmp_path):
+    path = tmp_path / f"a.{suffix}"
+    scene().save(path, **{"quality": 95} if suffix in ("jpg", "webp") else {})
+    image = decoded(path)
+    assert image.shape == (3, 8, 8)
+    np.testing.assert_allclose(image[:, 1, 1], RED, atol=25)
+    np.testing.assert_allclose(image[:, 6, 6], 128, atol=12)
+
+
+def test_grey_stays_grey_and_can_be_made_colour(tmp_path):
+    scene().convert("L").save(tmp_path / "a.png")
+    assert inspect(tmp_path / "a.png").channels == 1
+    image = decoded(tmp_path / "a.png", channels=1)
+    assert image.shape == (1, 8, 8)
+    luma = round(0.299 * RED[0] + 0.587 * RED[1] + 0.114 * RED[2])
+    assert abs(int(image[0, 1, 1]) - luma) <= 2
+    colour = decoded(tmp_path / "a.png")
+    assert (colour[0] == colour[1]).all()
+
+
+def test_transparency_is_laid_on_white(tmp_path):
+    image = scene().convert("RGBA")
+    image.putalpha(Image.fromarray(np.repeat([[255], [0]], 20, 0).repeat(40, 1).astype(np.uint8)))
+    image.save(tmp_path / "a.png")
+    pixels = decoded(tmp_path / "a.png")
+    np.testing.assert_allclose(pixels[:, 1, 1], RED, atol=5)
+    assert (pixels[:, 6] == 255).all()
+
+
+def test_a_palette_is_looked_up(tmp_path):
+    scene().quantize(8).save(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.mode == "P"
+    np.testing.assert_allclose(decoded(tmp_path / "a.png")[:, 1, 1], RED, atol=15)
+
+
+def test_a_palette_with_a_transparent_colour_is_laid_on_white(tmp_path):
+    image = Image.new("P", (8, 8), 0)
+    image.putpalette([10, 20, 30, 200, 100, 50])
+    image.save(tmp_path / "a.png", transparency=0)
+    assert (decoded(tmp_path / "a.png") == 255).all()
+
+
+def test_sixteen_bits_become_eight(tmp_path):
+    values = np.linspace(0, 65535, 64).reshape(8, 8).astype(np.uint16)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    Image.fromarray(values).save(tmp_path / "a.tiff")
+    for name in ("a.png", "a.tiff"):
+        assert inspect(tmp_path / name).channels == 1
+        np.testing.assert_allclose(decoded(tmp_path / name, channels=1)[0], values / 257, atol=1)
+
+
+def test_cmyk_is_colour(tmp_path):
+    scene().convert("CMYK").save(tmp_path / "a.jpg", quality=95)
+    with Image.open(tmp_path / "a.jpg") as image:
+        assert image.mode == "CMYK"
+    np.testing.assert_allclose(decoded(tmp_path / "a.jpg")[:, 1, 1], RED, atol=25)
+
+
+def test_black_and_white_is_grey(tmp_path):
+    Image.fromarray(np.eye(8, dtype=bool)).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(decoded(tmp_path / "a.png", channels=1)[0], 255 * np.eye(8))
+
+
+@pytest.mark.parametrize(("orientation", "corner"), [(1, (1, 1)), (3, (6, 6)), (6, (1, 6))])
+def test_orientation_is_applied(orientation, corner, tmp_path):
+    """The red quarter of the stored image stands elsewhere once it is upright."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    scene().save(tmp_path / "a.jpg", quality=95, exif=exif)
+    np.testing.assert_allclose(decoded(tmp_path / "a.jpg")[:, *corner], RED, atol=25)
+
+
+def test_a_wide_image_is_cropped_in_its_centre_or_padded_with_black(tmp_path):
+    pixels = np.zeros((20, 60, 3), np.uint8)
+    pixels[:, 20:40] = 255
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert (decoded(tmp_path / "a.png", fit="centre_crop")[:, :, 1:-1] > 200).all()
+    padded = decoded(tmp_path / "a.png", size=12, fit="letterbox")
+    assert (padded[:, :4] == 0).all()
+    assert (padded[:, -4:] == 0).all()
+    assert (padded[:, 4:8, 5:7] > 200).all()
+
+
+def test_a_box_is_a_share_of_the_sides(tmp_path):
+    scene().save(tmp_path / "a.png")
+    image = decoded(tmp_path / "a.png", box=(0, 0, 0.5, 0.5))
+    np.testing.assert_allclose(image.reshape(3, -1).T, [RED] * 64, atol=1)
+
+
+def test_the_first_frame_of_an_animation_counts(tmp_path):
+    frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, (0, 0, 255))]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    np.testing.assert_allclose(decoded(tmp_path / "a.gif")[:, 4, 4], RED, atol=5)
+
+
+def test_sub_folders_are_classes_and_the_order_is_that_of_names(tmp_path):
+    for name in ("dog/b.png", "cat/2.png", "cat/1.png", "dog/deep/c.png"):
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        scene().save(tmp_path / "set" / name)
+    looked(tmp_path / "set", tmp_path / "manifest")
+    dataset = load(tmp_path / "set", tmp_path / "manifest", READING)
+    assert dataset.class_names == ("cat", "dog")
+    assert [e.path for e in dataset.train.entries] == [
+        "cat/1.png", "cat/2.png", "dog/b.png", "dog/deep/c.png",
+    ]  # fmt: skip
+    assert dataset.train.labels.tolist() == [0, 0, 1, 1]
+    assert (dataset.image_size, dataset.channels) == (40, 3)
+    images = np.concatenate(list(dataset.train.chunks(np.array([0, 3]), 8, 1)))
+    assert images.shape == (2, 1, 8, 8)
+
+
+def test_folders_on_top_are_splits(tmp_path):
+    for name in ("train/a/1.png", "train/b/1.png", "test/b/1.png", "anomalies/1.png"):
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        scene().save(tmp_path / "set" / name)
+    looked(tmp_path / "set", tmp_path / "manifest")
+    dataset = load(tmp_path / "set", tmp_path / "manifest", READING)
+    assert dataset.class_names == ("a", "b")
+    assert dataset.test.labels.tolist() == [1]
+    assert dataset.anomalies.labels.tolist() == [-1]
+    assert dataset.validation is None
+
+
+def test_images_without_sub_folders_have_no_classes(tmp_path):
+    (tmp_path / "set").mkdir()
+    scene((30, 20)).save(tmp_path / "set" / "a.png")
+    scene((20, 30)).save(tmp_path / "set" / "b.png")
+    looked(tmp_path / "set", tmp_path / "manifest")
+    dataset = load(tmp_path / "set", tmp_path / "manifest", READING)
+    assert dataset.class_names == ()
+    assert dataset.train.labels.tolist() == [-1, -1]
+    assert dataset.image_size == 64
+
+
+@pytest.mark.parametrize("stray", ["stray.png", "other/stray.png"])
+def test_images_beside_classes_or_splits_are_refused(stray, tmp_path):
+    first = "train/a/1.png" if "/" in stray else "a/1.png"
+    for name in (first, stray):
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        scene().save(tmp_path / "set" / name)
+    looked(tmp_path / "set", tmp_path / "manifest")
+    with pytest.raises(LatentlabError, match=f"found {stray} beside the"):
+        load(tmp_path / "set", tmp_path / "manifest", READING)
+
+
+def bomb(width, height):
+    """A PNG whose header promises more pixels than fit into memory."""
+
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = chunk(b"IHDR", struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000)))
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    """One good image, and everything that must not pass."""
+    root = tmp_path / "set"
+    (root / "good").mkdir(parents=True)
+    scene().save(root / "good" / "fine.png")
+    (root / "good" / "text.jpg").write_text("no image at all")
+    (root / "good" / "short.png").write_bytes((root / "good" / "fine.png").read_bytes()[:60])
+    (root / "good" / "huge.png").write_bytes(bomb(30_000, 30_000))
+    (root / "good" / "nothing.jpg").touch()
+    (root / "empty").mkdir()
+    (tmp_path / "outside").mkdir()
+    scene().save(tmp_path / "outside" / "secret.png")
+    (root / "good" / "link.png").symlink_to(tmp_path / "outside" / "secret.png")
+    (root / "linked").symlink_to(tmp_path / "outside")
+    (root / "good" / "dangling.png").symlink_to(tmp_path / "nowhere.png")
+    (root / "good" / "loop").symlink_to(root)
+    (root / ".DS_Store").write_text("passed over")
+    return root
+
+
+REASONS = {
+    "good/text.jpg": "no image that Pillow can read",
+    "good/short.png": "a damaged image",
+    "good/huge.png": "a decompression bomb",
+    "good/nothing.jpg": "no image that Pillow can read",
+    "empty": "an empty folder",
+    "good/link.png": "a link out of the folder",
+    "linked": "a link out of the folder",
+    "good/loop": "a link to a folder that is read already",
+}
+
+
+def test_hostile_files_are_refused_by_name(hostile, tmp_path):
+    with pytest.raises(LatentlabError) as caught:
+        looked(hostile, tmp_path / "manifest")
+    lines = str(caught.value).splitlines()
+    for name, reason in REASONS.items():
+        assert any(line.startswith(f"  {hostile / name}: {reason}") for line in lines), name
+    assert any("dangling.png" in line for line in lines)
+    assert "9 entries cannot be used" in lines[0]
+    assert "data.skip_unreadable" in lines[-1]
+    assert not (tmp_path / "manifest").exists()
+
+
+def test_hostile_files_can_be_left_out_and_are_listed(hostile, tmp_path):
+    entries = looked(hostile, tmp_path / "manifest", skip_unreadable=True)
+    assert [entry.path for entry in entries] == ["good/fine.png"]
+    dataset = load(hostile, tmp_path / "manifest", READING)
+    assert len(dataset.unreadable) == 9
+    for name, reason in REASONS.items():
+        assert any(line.startswith(f"{name}: {reason}") for line in dataset.unreadable)
+
+
+def test_links_out_of_the_folder_are_followed_when_asked(hostile, tmp_path):
+    entries = looked(hostile, tmp_path / "manifest", skip_unreadable=True, follow_links=True)
+    assert {"good/link.png", "linked/secret.png"} <= {entry.path for entry in entries}
+
+
+def test_a_file_that_changes_afterwards_is_refused(tmp_path):
+    (tmp_path / "set").mkdir()
+    scene().save(tmp_path / "set" / "a.png")
+    looked(tmp_path / "set", tmp_path / "manifest")
+    scene((20, 20)).save(tmp_path / "set" / "a.png")
+    dataset = load(tmp_path / "set", tmp_path / "manifest", READING)
+    with pytest.raises(
+        LatentlabError, match=r"a\.png: changed since .*`dvc repro -f -s download`"
+    ):
+        list(dataset.train.chunks(np.array([0]), 8, 3))
+
+
+def test_several_processes_read_the_same(tmp_path):
+    (tmp_path / "set").mkdir()
+    rng = np.random.default_rng(0)
+    for index in range(30):
+        pixels = rng.integers(0, 255, (12, 12, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "set" / f"{index}.png")
+    one = looked(tmp_path / "set", tmp_path / "one")
+    assert looked(tmp_path / "set", tmp_path / "two", processes=3) == one
+    images = [
+        np.concatenate(list(load(tmp_path / "set", tmp_path / "one", Reading("letterbox", None, n))
+                            .train.chunks(np.arange(30), 8, 3)))
+        for n in (1, 3)
+    ]  # fmt: skip
+    np.testing.assert_array_equal(*images)
+
+
+@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir()])
+def test_no_folder_and_no_image_are_refused(make, tmp_path):
+    make(tmp_path / "set")
+    with pytest.raises(LatentlabError, match=r"set: found no (such folder|image)"):
+        looked(tmp_path / "set", tmp_path / "manifest")
+
+
+def test_a_damaged_manifest_is_refused(tmp_path):
+    (tmp_path / folder.MANIFEST).write_text("path,split\na,b\n")
+    with pytest.raises(LatentlabError, match=r"manifest\.csv: damaged"):
+        read_manifest(tmp_path)

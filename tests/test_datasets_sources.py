@@ -1,0 +1,185 @@
+"""Known files: where they are found, and that a wrong one never passes."""
+
+import gzip
+import hashlib
+import io
+import struct
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from latentlab.datasets import sources
+from latentlab.datasets.sources import KnownFile, Places, find, find_folder
+from latentlab.errors import LatentlabError
+
+CONTENT = bytes(range(256)) * 40
+FILE = KnownFile("images-idx3-ubyte", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+
+
+@pytest.fixture
+def places(tmp_path):
+    def made(*mirrors, **changes):
+        return Places(tmp_path / "cache", tuple(map(str, mirrors)), **changes)
+
+    return made
+
+
+def mirror(folder, content, name=FILE.name):
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(content)
+    return folder
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A web server over a folder of its own, with the paths that were asked for."""
+    root = tmp_path / "www"
+    root.mkdir()
+    asked = []
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_request(self, *_):
+            asked.append(self.path)
+
+        def log_error(self, *_):
+            pass
+
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(root)))
+    thread = threading.Thread(target=httpd.serve_forever)
+    thread.start()
+    yield root, f"http://127.0.0.1:{httpd.server_port}", asked
+    httpd.shutdown()
+    thread.join()
+    httpd.server_close()
+
+
+def test_plain_and_gzipped_files_are_found(places, tmp_path):
+    assert find(FILE, places(mirror(tmp_path / "plain", CONTENT))) == CONTENT
+    packed = mirror(tmp_path / "packed", gzip.compress(CONTENT), f"{FILE.name}.gz")
+    assert find(FILE, places(packed)) == CONTENT
+
+
+def test_a_mirror_may_have_the_data_set_in_a_folder(places, tmp_path):
+    mirror(tmp_path / "m" / "MNIST" / "raw", CONTENT)
+    assert find(FILE, places(tmp_path / "m", folders=("mnist", "MNIST/raw"))) == CONTENT
+
+
+def test_the_order_is_cache_mirrors_machine_network(places, tmp_path, server):
+    """Each place is asked only when those before it have nothing right."""
+    root, address, asked = server
+    mirror(root, CONTENT)
+    machine = mirror(tmp_path / "machine", CONTENT)
+    assert find(FILE, places(tmp_path / "none", machine=(str(machine),), official=(address,)))
+    assert asked == []
+    assert find(FILE, places(tmp_path / "none", official=(address,))) == CONTENT
+    assert asked == [f"/{FILE.name}.gz", f"/{FILE.name}"]
+    assert (tmp_path / "cache" / FILE.name).read_bytes() == CONTENT
+    assert find(FILE, places(official=(address,))) == CONTENT
+    assert len(asked) == 2
+
+
+DAMAGED = {
+    "one flipped byte": (FILE.name, CONTENT[:100] + b"\xff" + CONTENT[101:], "with SHA-256"),
+    "truncated gzip": (f"{FILE.name}.gz", gzip.compress(CONTENT)[:-9], "ended before"),
+    "damaged gzip": (f"{FILE.name}.gz", gzip.compress(CONTENT)[:50] + b"\0" * 30, ""),
+    "web page": (
+        f"{FILE.name}.gz",
+        b"<!doctype html><title>404</title>",
+        "it looks like a web page",
+    ),
+    "lying header": (FILE.name, struct.pack(">4i", 2051, 999, 28, 28) + CONTENT[16:], "SHA-256"),
+    "gzip bomb": (
+        f"{FILE.name}.gz",
+        gzip.compress(bytes(50_000_000)),
+        "more than the 10,240 bytes",
+    ),
+    "more behind": (FILE.name, CONTENT + b"x", "more than the 10,240 bytes"),
+    "empty": (FILE.name, b"", "0 bytes with SHA-256"),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "reason"), DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_mirror_is_told_and_the_next_place_is_asked(
+    name, content, reason, places, tmp_path
+):
+    bad = mirror(tmp_path / "bad", content, name)
+    with pytest.raises(LatentlabError, match="was found nowhere") as caught:
+        find(FILE, places(bad))
+    assert f"{bad / name}: " in str(caught.value)
+    assert reason in str(caught.value)
+    good = mirror(tmp_path / "good", CONTENT)
+    assert find(FILE, places(bad, good)) == CONTENT
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_good_file_in_the_cache_stays_good(places, tmp_path):
+    cached = mirror(tmp_path / "cache", CONTENT)
+    bad = mirror(tmp_path / "bad", CONTENT[::-1])
+    assert find(FILE, places(bad)) == CONTENT
+    assert (cached / FILE.name).read_bytes() == CONTENT
+
+
+def test_a_damaged_cache_is_replaced_from_the_network(places, tmp_path, server):
+    root, address, _ = server
+    mirror(root, gzip.compress(CONTENT), f"{FILE.name}.gz")
+    mirror(tmp_path / "cache", CONTENT[:-1])
+    assert find(FILE, places(official=(address,))) == CONTENT
+    assert (tmp_path / "cache" / FILE.name).read_bytes() == CONTENT
+
+
+def test_nothing_wrong_reaches_the_cache(places, tmp_path, server):
+    root, address, _ = server
+    mirror(root, gzip.compress(CONTENT[:-1]), f"{FILE.name}.gz")
+    with pytest.raises(LatentlabError, match="was found nowhere"):
+        find(FILE, places(official=(address,)))
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_connection_that_breaks_off_is_tried_again(places, monkeypatch, server):
+    """Half of the content under the full length, twice; then all of it."""
+    root, address, _ = server
+    mirror(root, CONTENT)
+    monkeypatch.setattr(sources, "PAUSES", (0.0, 0.0))
+    real, calls = sources.urlopen, []
+
+    def breaking(request, timeout):
+        response = real(request, timeout=timeout)
+        calls.append(request.full_url)
+        if len(calls) < 3:
+            content = response.read()[:100]
+            response.read = io.BytesIO(content).read
+        return response
+
+    monkeypatch.setattr(sources, "urlopen", breaking)
+    assert find(FILE, places(official=(address,))) == CONTENT
+    assert calls == 3 * [f"{address}/{FILE.name}"]
+
+
+def test_the_error_names_every_place_and_the_ways_out(places, tmp_path):
+    with pytest.raises(LatentlabError) as caught:
+        find(FILE, places(tmp_path / "m", machine=("/usr/share/nothing",), folders=("mnist",)))
+    text = str(caught.value)
+    for part in (
+        f"{tmp_path / 'cache'}: no images-idx3-ubyte, nor in mnist",
+        f"{tmp_path / 'm'}: no images-idx3-ubyte",
+        "/usr/share/nothing: no images-idx3-ubyte",
+        "data.mirrors",
+        "LATENTLAB_MIRRORS",
+        "`dataset: digits` needs no network",
+    ):
+        assert part in text
+
+
+def test_an_archive_is_known_by_its_packed_content(places, tmp_path):
+    content = gzip.compress(CONTENT, mtime=0)
+    file = KnownFile("set.tgz", len(content), hashlib.sha256(content).hexdigest())
+    assert find(file, places(mirror(tmp_path / "m", content, "set.tgz"))) == content
+
+
+def test_folders_are_found_in_mirrors_only(places, tmp_path):
+    (tmp_path / "m" / "lfw_home" / "lfw_funneled").mkdir(parents=True)
+    found = find_folder("lfw_funneled", places("http://x", tmp_path / "m", folders=("lfw_home",)))
+    assert found == tmp_path / "m" / "lfw_home" / "lfw_funneled"
+    assert find_folder("lfw_funneled", places(tmp_path / "other")) is None
