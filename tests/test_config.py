@@ -138,8 +138,8 @@ def test_a_file_that_is_no_mapping_is_refused(text, tmp_path):
 def test_a_scientific_number_is_a_number_as_it_is_for_dvc(tmp_path):
     path = tmp_path / "params.yaml"
     text = (ROOT / "params.yaml").read_text()
-    path.write_text(text.replace("learning_rate: 0.001", "learning_rate: 1e-3"))
-    assert load_params(path).learning_rate == 0.001
+    path.write_text(text.replace("learning_rate: 0.002", "learning_rate: 5e-4"))
+    assert load_params(path).learning_rate == 0.0005
 
 
 def test_a_model_that_does_not_run_may_not_fit_the_pixel_range(edit_params):

@@ -7,10 +7,16 @@ from matplotlib.patches import Ellipse
 
 from latentlab.plots.confusion import confusion_matrix
 from latentlab.plots.curves import loss_curves, roc_curve
-from latentlab.plots.grids import image_grid
-from latentlab.plots.latent_space import Gaussians, latent_densities, latent_scatter
+from latentlab.plots.errors import error_histogram
+from latentlab.plots.grids import decoded_plane, image_grid
+from latentlab.plots.latent_space import (
+    Gaussians,
+    latent_densities,
+    latent_scatter,
+    two_maps,
+)
 from latentlab.plots.style import save_png
-from latentlab.projection import to_plane
+from latentlab.projection import by_neighbours, to_plane
 
 HISTORY = pd.DataFrame(
     {
@@ -135,3 +141,44 @@ def test_the_plane_is_that_of_the_largest_variance():
 def test_few_dimensions_are_shown_as_they_are(dimensions):
     latents = np.random.default_rng(0).normal(3, 2, (10, dimensions))
     np.testing.assert_array_equal(to_plane(latents).points(latents), latents)
+
+
+def test_tiles_of_the_plane_stand_over_their_latents():
+    """The centre of each outer tile lies at the end of the range."""
+    tiles = np.zeros((3, 5, 1, 8, 8), np.float32)
+    tiles[0, -1] = 1  # top right: high in both dimensions
+    axes = decoded_plane(tiles, (-2.0, 2.0), (-1.0, 1.0), "", "gray").axes[0]
+    image = axes.images[0]
+    assert image.get_extent() == pytest.approx([-2.5, 2.5, -1.5, 1.5])
+    assert image.get_array()[0, -1] == 1
+    assert image.get_array().sum() == 64
+    assert image.origin == "upper"
+
+
+def test_the_histogram_tells_how_many_lie_above_the_threshold():
+    normal, anomalous = np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.35, 3.0])
+    axes = error_histogram(normal, anomalous, 0.32, "").axes[0]
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert set(names) == {"test: 25.0% above", "anomalies: 100.0% above", "threshold 0.32"}
+    heights = [patch.get_height() for patch in axes.patches]
+    assert sum(heights) == pytest.approx(2)
+
+
+def test_two_maps_show_the_same_images_and_one_legend():
+    points, labels = np.random.default_rng(0).normal(size=(20, 2)), np.arange(20) % 2
+    figure = two_maps((points, -points), ("a", "b"), labels, ["cat", "dog"], "")
+    assert [axes.get_title() for axes in figure.axes] == ["a", "b"]
+    first, second = (np.concatenate([c.get_offsets() for c in a.collections]) for a in figure.axes)
+    np.testing.assert_allclose(first, -second)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["cat", "dog"]
+
+
+def test_neighbours_stay_neighbours():
+    """Three far clusters in ten dimensions: on the map, each point's nearest is of its own."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], 20)
+    latents = rng.normal(size=(60, 10)) + 20 * np.eye(10)[labels]
+    points = by_neighbours(latents, seed=0)
+    distances = np.linalg.norm(points[:, None] - points, axis=-1) + 1e9 * np.eye(60)
+    np.testing.assert_array_equal(labels[distances.argmin(1)], labels)
+    np.testing.assert_array_equal(by_neighbours(latents, seed=0), points)

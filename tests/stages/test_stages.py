@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 from typer.testing import CliRunner
 
 from latentlab.errors import LatentlabError
@@ -263,6 +264,102 @@ def test_colour_and_symmetric_pixels_run_through(workspace):
         run(stage)
     frame = pd.read_csv(workspace / "data/predictions/vae/prediction.csv")
     assert frame["orig_px191"].min() == -1
+
+
+def test_a_conditional_model_draws_samples_of_each_class(workspace):
+    params = yaml.safe_load((workspace / "params.yaml").read_text())
+    params |= {"run_models": ["cvae"]}
+    params["models"]["cvae"]["hidden"] = [16]
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    for stage in ("train", "encode", "fit_gmm", "evaluate", "plot"):
+        run(stage, "cvae")
+    assert (workspace / "plots/images/cvae/samples_class.png").exists()
+
+
+def test_classes_held_out_become_the_anomalies(workspace):
+    params = yaml.safe_load((workspace / "params.yaml").read_text())
+    params |= {"run_models": ["vae"]}
+    params["data"]["anomalies"] = {"classes": [3]}
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    for stage in STAGES:
+        run(stage)
+    about = read_about(workspace / "data/processed/about.json")
+    assert about.class_names == tuple("012456789")
+    assert about.counts["anomalies"] == 183
+
+
+def test_a_folder_of_images_runs_through_without_classes(workspace, monkeypatch):
+    """No class, no anomaly: nothing of labels or anomalies is measured or drawn."""
+    rng = np.random.default_rng(0)
+    (workspace / "photos").mkdir()
+    for index in range(40):
+        image = Image.fromarray(rng.integers(0, 255, (12, 12, 3)).astype(np.uint8))
+        image.save(workspace / "photos" / f"{index:02}.png")
+    params = yaml.safe_load((workspace / "params.yaml").read_text())
+    params |= {"dataset": "folder", "run_models": ["vae"], "batch_size": 8, "image_size": None}
+    params["data"]["folder"] = "photos"
+    params["gmm"]["components"] = 2
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    monkeypatch.setenv("DVC_ROOT", str(workspace))
+    for stage in STAGES:
+        run(stage)
+    about = read_about(workspace / "data/processed/about.json")
+    assert (about.image_size, about.channels, about.class_names) == (12, 3, ())
+    scores = pd.read_csv(workspace / "plots/scores.csv")
+    assert set(scores["group"]) == {"reconstruction", "vae", "mixture"}
+    drawn = {path.stem for path in (workspace / "plots/images/vae").iterdir()}
+    assert not drawn & {"confusion", "roc", "errors", "fooled", "arithmetic"}
+    assert {"interpolation", "traversal", "latents"} <= drawn
+
+
+def test_a_killed_preprocess_leaves_nothing_that_passes_for_whole(workspace, environment):
+    """The process dies, without any clean-up, after it has written half of the test images."""
+    good = bytes_of(workspace)
+    shutil.rmtree(workspace / "data/processed")
+    script = """
+import os, signal
+import stages.preprocess as stage
+from latentlab.files import ArrayWriter
+write = ArrayWriter.write
+def dying(self, batch):
+    if "test" in str(self.path):
+        self.file.write(batch.tobytes()[: batch.nbytes // 2]); self.file.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(self, batch)
+ArrayWriter.write = dying
+stage.app()
+"""
+    command = [sys.executable, "-c", script, *arguments("preprocess")]
+    env = environment | {"PYTHONPATH": str(ROOT)}
+    result = subprocess.run(command, cwd=workspace, env=env, capture_output=True, check=False)
+    assert result.returncode == -9, result.stderr
+    assert (workspace / "data/processed/.test.partial").exists()
+    assert not (workspace / "data/processed/test").exists()
+    assert not (workspace / "data/processed/about.json").exists()
+    run("preprocess")
+    assert bytes_of(workspace) == good
+
+
+def test_a_killed_download_leaves_nothing_that_passes_for_whole(workspace, environment):
+    good = bytes_of(workspace)
+    shutil.rmtree(workspace / "data/raw")
+    script = """
+import os, pathlib, signal
+import stages.download as stage
+write = pathlib.Path.write_bytes
+def dying(self, content):
+    write(self, content[: len(content) // 2])
+    os.kill(os.getpid(), signal.SIGKILL)
+pathlib.Path.write_bytes = dying
+stage.app()
+"""
+    command = [sys.executable, "-c", script, *arguments("download")]
+    env = environment | {"PYTHONPATH": str(ROOT)}
+    result = subprocess.run(command, cwd=workspace, env=env, capture_output=True, check=False)
+    assert result.returncode == -9, result.stderr
+    assert not (workspace / "data/raw").exists()
+    run("download")
+    assert bytes_of(workspace) == good
 
 
 def test_check_leaves_its_file_when_it_refuses(workspace):
