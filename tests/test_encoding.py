@@ -56,8 +56,11 @@ def test_an_autoencoder_has_no_variance_and_no_kl(params, images, tmp_path):
     assert latents.reconstructions is None
 
 
-def test_an_empty_split_keeps_its_shapes(vae, images, tmp_path):
-    latents = encoded(vae, images[:0], tmp_path)
+@pytest.mark.parametrize("loss", ["bernoulli", "gaussian", "mse"])
+def test_an_empty_split_keeps_its_shapes(loss, params, images, tmp_path):
+    settings = params.models["vae"].model_copy(update={"loss": loss})
+    model = build_model(settings, (1, 8, 8), 4, "unit", 4)
+    latents = encoded(model, images[:0], tmp_path)
     assert latents.mean.shape == (0, 4)
     assert latents.reconstructions.shape == (0, 1, 8, 8)
 

@@ -62,7 +62,7 @@ def gaussian_nll(means: Tensor, log_scale: Tensor, pixels: Tensor) -> Tensor:
         Rybkin, Daniilidis & Levine, Simple and Effective VAE Training with Calibrated Decoders
         (2021). https://arxiv.org/abs/2006.13202
     """
-    constant = pixels[0].numel() * (log_scale + 0.5 * math.log(2 * math.pi))
+    constant = pixels.shape[1:].numel() * (log_scale + 0.5 * math.log(2 * math.pi))
     return 0.5 * squared_error(means, pixels) * torch.exp(-2 * log_scale) + constant
 
 
