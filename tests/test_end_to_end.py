@@ -201,8 +201,8 @@ def test_a_queued_experiment_runs_its_own_code(repository, shell):
     """A change of the library, tracked but not committed, must reach the queued run."""
     config = repository / "src/latentlab/config.py"
     text = config.read_text()
-    config.write_text(text.replace('Dataset = Literal["digits"]', 'Dataset = Literal["mended"]'))
+    config.write_text(text.replace('Dataset = Literal["digits",', 'Dataset = Literal["mended",'))
     assert config.read_text() != text
     output = shell("dvc", "exp", "run", "--temp", cwd=repository, fails=True)
     config.write_text(text)
-    assert "dataset: found 'digits'; input should be 'mended'" in output
+    assert "dataset: found 'digits'; input should be 'mended', 'mnist'" in output

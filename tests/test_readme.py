@@ -63,4 +63,4 @@ def test_every_target_exists(target):
 
 @pytest.mark.parametrize("path", re.findall(r"\]\(([^)#]+)\)", TEXT))
 def test_every_link_into_the_repository_leads_somewhere(path):
-    assert path.startswith("https://") or (ROOT / path).exists()
+    assert path.startswith(("https://", "http://")) or (ROOT / path).exists()
