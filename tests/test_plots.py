@@ -65,6 +65,14 @@ def test_rows_of_different_length_leave_white():
     assert not shown.mask[0, -1]
 
 
+@pytest.mark.parametrize("name", ["7", "reconstruction", "Sneaker to Ankle boot"])
+def test_no_name_of_a_row_is_cut_off(name):
+    figure = image_grid([np.zeros((12, 1, 8, 8), np.float32)], [name], "", "gray")
+    figure.canvas.draw()
+    label = figure.axes[0].get_yticklabels()[0]
+    assert label.get_window_extent().x0 >= 0
+
+
 def test_curves_mark_the_epoch_kept_and_name_their_unit():
     figure = loss_curves(HISTORY, "nats an image", "vae: loss")
     assert len(figure.axes) == 3

@@ -11,7 +11,8 @@ from latentlab.plots.style import INK, WIDTH, new_figure
 
 Floats = npt.NDArray[np.float32]
 Canvas = npt.NDArray[np.float64]
-LABEL_INCHES = 1.4
+LABEL_INCHES = 1.4  # at least, so that grids of one width align
+LETTER_INCHES = 0.09
 TITLE_INCHES = 0.5
 MAX_TILE_INCHES = 0.8
 RIGHT_INCHES = 0.1
@@ -31,13 +32,14 @@ def image_grid(
     """
     columns = max(len(row) for row in rows)
     side = rows[0].shape[2]
-    tile = min((WIDTH - LABEL_INCHES - RIGHT_INCHES) / columns, MAX_TILE_INCHES)
+    margin = max(LABEL_INCHES, LETTER_INCHES * max(map(len, row_names)))
+    tile = min((WIDTH - margin - RIGHT_INCHES) / columns, MAX_TILE_INCHES)
     height = tile * len(rows) + TITLE_INCHES
     figure = new_figure(height)
-    # Placed by hand: a fixed margin for the names keeps grids of one width aligned.
+    # Placed by hand: the margin is known before anything is drawn.
     figure.set_layout_engine("none")
     axes = figure.add_axes(
-        (LABEL_INCHES / WIDTH, 0.0, tile * columns / WIDTH, 1 - TITLE_INCHES / height)
+        (margin / WIDTH, 0.0, tile * columns / WIDTH, 1 - TITLE_INCHES / height)
     )
     canvas, step = _tiled(rows, columns)
     _show(axes, canvas, colour_map)
