@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test check lint format clean
+.PHONY: help repro seeds test check lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,9 @@ repro: $(BIN)/.runs  ## Install what a run needs, run the pipeline, show what ca
 	@echo "pictures     plots/images/"
 	@echo "all figures  plots/scores.csv"
 	@echo "predictions  data/predictions/*/prediction.csv"
+
+seeds: $(BIN)/.runs  ## Mean and deviation over experiments that differ in OVER (default: seed)
+	@python tools/seeds.py --over $(or $(OVER),seed)
 
 test: $(BIN)/.develops  ## Run every test, the slow ones too
 	pytest

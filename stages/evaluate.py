@@ -1,19 +1,24 @@
-"""Latents, mixture and test images in; scores, confusion and ROC out."""
+"""A model, its latents and its mixture in; scores and the tables behind the pictures out."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import pandas as pd
 from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
-from latentlab import evaluation
+from latentlab.classifier import CLASSIFIER, FEATURES, Classifier
 from latentlab.config import load_params
-from latentlab.files import replacing, write_json
+from latentlab.evaluation import Evaluation, Reference
+from latentlab.files import read_array, replacing, write_json
 from latentlab.images import read_about, read_split
-from latentlab.latents import calibration_errors, read_latents
-from latentlab.metrics.anomaly import roc, threshold
-from latentlab.metrics.classification import confusion
+from latentlab.latents import read_latents
 from latentlab.mixture import load_mixture
+from latentlab.models.build import build_model
+from latentlab.results import read_table
+from latentlab.scores import headline, write_scores
+from latentlab.seeding import make_repeatable, resolve_device
+from latentlab.weights import load_weights
 from stages import INPUT_FILE, INPUT_FOLDER, MODEL, OUTPUT, new_app, run
 
 app = new_app()
@@ -22,45 +27,70 @@ app = new_app()
 @app.command()
 def main(
     model: Annotated[str, MODEL],
-    latents: Annotated[Path, INPUT_FOLDER],
-    test: Annotated[Path, INPUT_FOLDER],
-    about: Annotated[Path, INPUT_FILE],
+    weights: Annotated[Path, INPUT_FILE],
     mixture: Annotated[Path, INPUT_FILE],
+    candidates: Annotated[Path, INPUT_FILE],
+    latents: Annotated[Path, INPUT_FOLDER],
+    train: Annotated[Path, INPUT_FOLDER],
+    validation: Annotated[Path, INPUT_FOLDER],
+    test: Annotated[Path, INPUT_FOLDER],
+    anomalies: Annotated[Path, INPUT_FOLDER],
+    about: Annotated[Path, INPUT_FILE],
+    reference: Annotated[Path, INPUT_FOLDER],
     metrics: Annotated[Path, OUTPUT],
     evaluated: Annotated[Path, OUTPUT],
     params: Annotated[Path, INPUT_FILE] = Path("params.yaml"),
 ) -> None:
     """Measure one model on the test set."""
-    settings = load_params(params)
-    images, labels = read_split(test)
-    known, fitted = read_about(about), load_mixture(mixture)
-    encoded = read_latents(latents / "test", len(labels))
-    anomalies = read_latents(latents / "anomalies")
-    classes = len(known.class_names)
-    limit = threshold(calibration_errors(latents), settings.evaluate.anomaly_quantile)
-    with threadpool_limits(settings.threads):
-        clusters = fitted.predict(encoded.mean)
-        scores = [
-            *evaluation.reconstruction_scores(images, encoded, settings.pixel_range),
-            *evaluation.likelihood_scores(encoded, settings.model(model).loss),
-            *evaluation.mixture_scores(encoded, fitted),
-            *evaluation.class_scores(labels, clusters, fitted, classes),
-            *evaluation.anomaly_scores(encoded.squared_error, anomalies.squared_error, limit),
-        ]
-    with replacing(evaluated) as temporary:
+    settings, names = load_params(params), read_about(about).class_names
+    known = settings.model(model)
+    device = resolve_device(settings.device)
+    make_repeatable(settings.seed, settings.threads)
+    folders = {"train": train, "validation": validation, "test": test, "anomalies": anomalies}
+    images = {name: read_split(folder) for name, folder in folders.items()}
+    shape = images["train"].shape
+    network = build_model(known, shape, settings.latent_dim, settings.pixel_range, len(names)).to(
+        device
+    )
+    load_weights(network, weights)
+    yardstick = None
+    if (reference / CLASSIFIER).exists():
+        classifier = Classifier(shape, len(names)).to(device)
+        load_weights(classifier, reference / CLASSIFIER)
+        yardstick = Reference(classifier, read_array(reference / FEATURES))
+    evaluation = Evaluation(
+        images=images,
+        latents={
+            name: read_latents(latents / name, len(split.labels)) for name, split in images.items()
+        },
+        class_names=names,
+        network=network,
+        mixture=load_mixture(mixture),
+        candidates=read_table(candidates, "components", "bic"),
+        reference=yardstick,
+        loss=known.loss,
+        pixel_range=settings.pixel_range,
+        binarised=settings.data.binarise != "none",
+        asked=settings.evaluate,
+        gmm=settings.gmm,
+        seed=settings.seed,
+        device=device,
+        progress=partial(tqdm, desc=f"{model}: bound", unit="batch", disable=None),
+    )
+    with replacing(evaluated) as temporary, threadpool_limits(settings.threads):
         temporary.mkdir()
-        pd.DataFrame(scores).to_csv(temporary / "scores.csv", index=False, float_format="%.6g")
-        if classes:
-            counts = confusion(labels, fitted.component_class[clusters], classes)
-            names = known.class_names
-            table = pd.DataFrame(counts, index=names, columns=[*names, "none"])
-            table.to_csv(temporary / "confusion.csv", index_label="actual")
-        if len(anomalies.squared_error):
-            curve = roc(encoded.squared_error, anomalies.squared_error)
-            pd.DataFrame(curve._asdict()).to_csv(
-                temporary / "roc.csv", index=False, float_format="%.5f"
-            )
-    write_json(metrics, evaluation.headline(scores))
+        scores = list(evaluation.scores())
+        write_scores(temporary / "scores.csv", scores)
+        evaluation.dimensions_table().to_csv(
+            temporary / "dimensions.csv", index_label="dimension", float_format="%.6g"
+        )
+        # All digits: the export compares these with the threshold again.
+        evaluation.suspicion_table().to_csv(temporary / "anomaly_scores.csv", index=False)
+        if names:
+            evaluation.confusion_table().to_csv(temporary / "confusion.csv", index_label="actual")
+        if len(images["anomalies"].labels):
+            evaluation.roc_table().to_csv(temporary / "roc.csv", index=False, float_format="%.5f")
+    write_json(metrics, headline(scores))
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ from tqdm import tqdm
 from latentlab.config import load_params
 from latentlab.files import replacing
 from latentlab.images import read_about, read_split
-from latentlab.latents import calibration_errors, read_latents
-from latentlab.metrics.anomaly import threshold
+from latentlab.latents import read_latents
 from latentlab.mixture import load_mixture
 from latentlab.predictions import predictions_of, write_predictions
+from latentlab.results import read_table
 from stages import INPUT_FILE, INPUT_FOLDER, OUTPUT, new_app, run
 
 app = new_app()
@@ -24,6 +24,7 @@ def main(
     about: Annotated[Path, INPUT_FILE],
     latents: Annotated[Path, INPUT_FOLDER],
     models: Annotated[Path, INPUT_FOLDER],
+    evaluated: Annotated[Path, INPUT_FOLDER],
     predictions: Annotated[Path, OUTPUT],
     params: Annotated[Path, INPUT_FILE] = Path("params.yaml"),
 ) -> None:
@@ -33,7 +34,7 @@ def main(
     with replacing(predictions) as temporary:
         for model in tqdm(settings.run_models, desc="export", unit="model", disable=None):
             mixture = load_mixture(models / model / "mixture.npz")
-            errors = calibration_errors(latents / model)
+            scores = read_table(evaluated / model / "anomaly_scores.csv", "split", "anomaly_score")
             write_predictions(
                 temporary / model / "prediction.csv",
                 [
@@ -42,13 +43,13 @@ def main(
                         part,
                         read_latents(latents / model / name, len(part.labels)),
                         mixture,
+                        scores.loc[scores["split"] == name, "anomaly_score"].to_numpy(),
                         settings.export.rows,
                     )
                     for name, part in parts.items()
                 ],
                 class_names=read_about(about).class_names,
                 pixel_range=settings.pixel_range,
-                threshold=threshold(errors, settings.evaluate.anomaly_quantile),
             )
 
 

@@ -3,12 +3,20 @@
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from latentlab.config import load_params
+from latentlab.files import replacing
 from latentlab.images import read_about, read_split
 from latentlab.latents import read_latents
-from latentlab.mixture import fit_mixture, save_mixture
+from latentlab.mixture import (
+    Candidate,
+    Labelled,
+    compare_components,
+    fit_mixture,
+    save_mixture,
+)
 from stages import INPUT_FILE, INPUT_FOLDER, OUTPUT, new_app, run
 
 app = new_app()
@@ -18,26 +26,32 @@ app = new_app()
 def main(
     latents: Annotated[Path, INPUT_FOLDER],
     train: Annotated[Path, INPUT_FOLDER],
+    validation: Annotated[Path, INPUT_FOLDER],
     about: Annotated[Path, INPUT_FILE],
     mixture: Annotated[Path, OUTPUT],
+    candidates: Annotated[Path, OUTPUT],
     params: Annotated[Path, INPUT_FILE] = Path("params.yaml"),
 ) -> None:
     """Fit the mixture of the params file on the train latents of one model."""
     settings = load_params(params)
-    labels = read_split(train).labels
+    labels, held_out = read_split(train).labels, read_split(validation).labels
+    learned = read_latents(latents / "train", len(labels)).mean
     with threadpool_limits(settings.threads):
         fitted = fit_mixture(
-            read_latents(latents / "train", len(labels)).mean,
+            learned,
             labels,
             classes=len(read_about(about).class_names),
-            components=settings.gmm.components,
-            covariance=settings.gmm.covariance,
-            starts=settings.gmm.starts,
-            max_iterations=settings.gmm.max_iterations,
-            regularisation=settings.gmm.regularisation,
+            settings=settings.gmm,
             seed=settings.seed,
+            labelled=Labelled(read_latents(latents / "validation", len(held_out)).mean, held_out),
+        )
+        compared = compare_components(
+            learned, settings.gmm.candidates or (), settings.gmm, settings.seed
         )
     save_mixture(fitted, mixture)
+    with replacing(candidates) as temporary:
+        table = pd.DataFrame(compared, columns=Candidate._fields)
+        table.to_csv(temporary, index=False, float_format="%.8g")
 
 
 if __name__ == "__main__":

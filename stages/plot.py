@@ -13,7 +13,7 @@ from latentlab.gallery import Gallery, anomalies_figure, dataset_figure
 from latentlab.images import read_about, read_split
 from latentlab.models.build import build_model
 from latentlab.plots.style import save_png
-from latentlab.results import read_results
+from latentlab.results import read_results, read_table
 from latentlab.seeding import make_repeatable, resolve_device
 from latentlab.weights import load_weights
 from stages import INPUT_FILE, INPUT_FOLDER, OUTPUT, new_app, run
@@ -30,6 +30,7 @@ def main(
     models: Annotated[Path, INPUT_FOLDER],
     latents: Annotated[Path, INPUT_FOLDER],
     evaluated: Annotated[Path, INPUT_FOLDER],
+    reference: Annotated[Path, INPUT_FOLDER],
     plots: Annotated[Path, OUTPUT],
     params: Annotated[Path, INPUT_FILE] = Path("params.yaml"),
 ) -> None:
@@ -43,6 +44,7 @@ def main(
         read_results(name, models, latents, evaluated, learned.labels)
         for name in settings.run_models
     ]
+    yardstick = read_table(reference / "scores.csv", "group", "value")
     with replacing(plots) as temporary, threadpool_limits(settings.threads):
         pictures = temporary / "images"
         figure = dataset_figure(learned, names, known.dataset, look)
@@ -63,6 +65,7 @@ def main(
                 anomalies=strange,
                 class_names=names,
                 loss=model.loss,
+                anomaly_score=settings.evaluate.anomaly_score,
                 pixel_range=settings.pixel_range,
                 look=look,
                 seed=settings.seed,
@@ -71,7 +74,7 @@ def main(
             for name, figure in gallery.figures():
                 save_png(figure, pictures / each.model / f"{name}.png")
         for name, table in {
-            "scores": tables.scores(results),
+            "scores": tables.scores(results, yardstick),
             "curves": tables.curves(results),
             "confusion": tables.confusion(results),
             "roc": tables.roc(results),

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
+
 from latentlab.config import AnomalyClasses, load_params
 from latentlab.datasets.build import load
 from latentlab.files import replacing
@@ -42,9 +44,18 @@ def main(
         seed=settings.seed,
     )
     digests = {}
-    for name, folder in zip(SPLITS, (train, validation, test, anomalies), strict=True):
+    folders = (train, validation, test, anomalies)
+    for number, (name, folder) in enumerate(zip(SPLITS, folders, strict=True)):
         with replacing(folder) as temporary:
-            digests[name] = write_split(temporary, parts[name], size, channels)
+            digests[name] = write_split(
+                temporary,
+                parts[name],
+                size,
+                channels,
+                binarise=settings.data.binarise,
+                rng=np.random.default_rng([settings.seed, number]),
+                keep_intensities=name == "train",
+            )
     write_about(
         about,
         About(

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from latentlab.config import load_params
 from latentlab.files import replacing
-from latentlab.images import read_split
+from latentlab.images import read_intensities, read_split
 from latentlab.models.build import build_model
 from latentlab.models.initialisation import initialise
 from latentlab.seeding import make_repeatable, resolve_device
@@ -43,11 +43,14 @@ def main(
     )
     initialise(network, settings.train.initialisation)
     network.to(device)
+    intensities = read_intensities(train)
+    images = data.images if intensities is None else intensities
     epochs = fit(
         network,
-        (torch.from_numpy(data.images), torch.from_numpy(data.labels)),
+        (torch.from_numpy(images), torch.from_numpy(data.labels)),
         (torch.from_numpy(held_out.images), torch.from_numpy(held_out.labels)),
         pixel_range=settings.pixel_range,
+        resample=intensities is not None,
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,

@@ -211,3 +211,16 @@ def test_a_faulty_entry_is_told_once(write_params):
 def test_anomalies_may_be_a_set_a_path_or_classes(edit_params):
     for value in ("mnist", "cifar10", "./photos", "/srv/photos", {"classes": [3, "four"]}):
         Params.model_validate(edit_params({"data.anomalies": value}))
+
+
+def test_an_anomaly_score_that_a_model_has_not_is_refused(edit_params):
+    with pytest.raises(ValueError, match="the autoencoder 'fcn_autoencoder' has not"):
+        Params.model_validate(edit_params({"evaluate.anomaly_score": "objective"}))
+    changes = {"evaluate.anomaly_score": "objective", "run_models": ["vae", "conv_vae"]}
+    Params.model_validate(edit_params(changes))
+
+
+def test_faces_have_no_labels_to_start_from(edit_params):
+    changes = {"dataset": "faces", "gmm.components": 5, "gmm.init": "labelled"}
+    with pytest.raises(ValueError, match=r"gmm\.init: found 'labelled' with dataset 'faces'"):
+        Params.model_validate(edit_params(changes))

@@ -5,7 +5,7 @@ import torch
 from latentlab.encoding import decode, write_latents
 from latentlab.errors import LatentlabError
 from latentlab.images import to_range
-from latentlab.latents import calibration_errors, read_latents
+from latentlab.latents import read_latents
 from latentlab.models.build import build_model
 
 CPU = torch.device("cpu")
@@ -86,11 +86,3 @@ def test_arrays_of_different_lengths_are_refused(vae, images, tmp_path):
 def test_a_missing_array_is_named(tmp_path):
     with pytest.raises(LatentlabError, match=r"mean\.npy: not a readable"):
         read_latents(tmp_path)
-
-
-def test_the_threshold_is_set_on_validation_and_else_on_train(vae, images, tmp_path):
-    train = encoded(vae, images[:20], tmp_path / "train")
-    validation = encoded(vae, images[20:30], tmp_path / "validation")
-    np.testing.assert_array_equal(calibration_errors(tmp_path), validation.squared_error)
-    encoded(vae, images[:0], tmp_path / "validation")
-    np.testing.assert_array_equal(calibration_errors(tmp_path), train.squared_error)

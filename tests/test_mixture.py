@@ -3,8 +3,11 @@ import pytest
 from scipy.stats import multivariate_normal
 from sklearn.mixture import GaussianMixture
 
+from latentlab.config import GmmParams
 from latentlab.errors import LatentlabError
 from latentlab.mixture import (
+    Labelled,
+    compare_components,
     fit_mixture,
     load_mixture,
     majority_classes,
@@ -28,17 +31,22 @@ def planted():
     return np.concatenate(parts), np.repeat([0, 1, 2], SIZES)
 
 
-def fitted(latents, labels, **changes):
-    arguments = {
-        "classes": 3,
-        "components": None,
-        "covariance": "full",
-        "starts": 3,
-        "max_iterations": 200,
-        "regularisation": 0.0,
-        "seed": 0,
-    } | changes
-    return fit_mixture(latents, labels, **arguments)
+SETTINGS = GmmParams(
+    components=None,
+    covariance="full",
+    init="kmeans",
+    starts=3,
+    max_iterations=200,
+    regularisation=0.0,
+    candidates=None,
+)
+
+
+def fitted(latents, labels, classes=3, seed=0, labelled=None, **changes):
+    settings = SETTINGS.model_copy(update=changes)
+    return fit_mixture(
+        latents, labels, classes=classes, settings=settings, seed=seed, labelled=labelled
+    )
 
 
 def test_a_planted_mixture_is_recovered(planted):
@@ -212,3 +220,58 @@ def test_arrays_that_do_not_belong_together_are_refused(name, array, planted, tm
     np.savez(tmp_path / "m.npz", **content | {name: array})
     with pytest.raises(LatentlabError, match=r"m\.npz: not a readable mixture"):
         load_mixture(tmp_path / "m.npz")
+
+
+def test_posteriors_are_bayes_rule_and_classes_share_their_components(planted):
+    mixture = fitted(*planted, components=5)
+    at = planted[0][::97]
+    densities = np.array(
+        [
+            weight * multivariate_normal(mean, matrix).pdf(at)
+            for weight, mean, matrix in zip(
+                mixture.weights, mixture.means, mixture.full_covariances(), strict=True
+            )
+        ]
+    )
+    expected = (densities / densities.sum(axis=0)).T
+    np.testing.assert_allclose(mixture.posterior(at), expected, atol=1e-9)
+    by_class = mixture.class_posterior(at, 3)
+    for label in range(3):
+        carried = expected[:, mixture.component_class == label].sum(axis=1)
+        np.testing.assert_allclose(by_class[:, label], carried, atol=1e-9)
+    np.testing.assert_allclose(by_class.sum(axis=1), 1)
+
+
+def test_draws_have_the_weights_and_the_moments_of_the_mixture(planted):
+    mixture = fitted(*planted)
+    draws = mixture.draw(20_000, np.random.default_rng(0))
+    np.testing.assert_allclose(draws.mean(axis=0), planted[0].mean(axis=0), atol=0.1)
+    np.testing.assert_allclose(np.cov(draws.T), np.cov(planted[0].T), rtol=0.1, atol=0.15)
+
+
+def test_bic_prefers_the_planted_number_and_is_its_formula(planted):
+    compared = compare_components(planted[0], [1, 2, 3, 6], SETTINGS, seed=0)
+    assert [each.components for each in compared] == [1, 2, 3, 6]
+    assert min(compared, key=lambda each: each.bic).components == 3
+    single = compared[0].bic
+    gaussian = multivariate_normal(planted[0].mean(axis=0), np.cov(planted[0].T, bias=True))
+    expected = -2 * gaussian.logpdf(planted[0]).sum() + 5 * np.log(len(planted[0]))
+    assert single == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("covariance", ["full", "tied", "diag", "spherical"])
+def test_labelled_starts_lead_to_the_planted_components(covariance, planted):
+    latents, labels = planted
+    known = Labelled(latents[::50], labels[::50])
+    mixture = fitted(latents, labels, init="labelled", labelled=known, covariance=covariance)
+    assert (mixture.component_class[mixture.predict(latents)] == labels).mean() > 0.9
+
+
+def test_labelled_starts_need_a_component_and_an_image_a_class(planted):
+    latents, labels = planted
+    known = Labelled(latents, labels)
+    with pytest.raises(LatentlabError, match="4 components and 3 classes; leave"):
+        fitted(latents, labels, init="labelled", labelled=known, components=4)
+    some = Labelled(latents[labels < 2], labels[labels < 2])
+    with pytest.raises(LatentlabError, match="some class has none there; raise"):
+        fitted(latents, labels, init="labelled", labelled=some)

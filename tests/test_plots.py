@@ -6,8 +6,8 @@ import pytest
 from matplotlib.patches import Ellipse
 
 from latentlab.plots.confusion import confusion_matrix
-from latentlab.plots.curves import loss_curves, roc_curve
-from latentlab.plots.errors import error_histogram
+from latentlab.plots.curves import loss_curves, roc_curves
+from latentlab.plots.errors import score_histogram
 from latentlab.plots.grids import decoded_plane, image_grid
 from latentlab.plots.latent_space import (
     Gaussians,
@@ -18,6 +18,13 @@ from latentlab.plots.latent_space import (
 from latentlab.plots.style import save_png
 from latentlab.projection import by_neighbours, to_plane
 
+ROC = pd.DataFrame(
+    {
+        "score": ["density"] * 3 + ["neighbours"] * 2,
+        "false_positive_rate": [0, 0.5, 1, 0, 1],
+        "true_positive_rate": [0, 0.9, 1, 0, 1],
+    }
+)
 HISTORY = pd.DataFrame(
     {
         "epoch": [1, 2, 3],
@@ -127,7 +134,7 @@ def test_the_confusion_matrix_shows_every_count_and_hides_an_empty_column():
 
 def test_the_same_figure_is_the_same_bytes_without_a_version_in_it(tmp_path):
     for name in ("a", "b"):
-        figure = roc_curve(np.array([0, 0.5, 1]), np.array([0, 0.9, 1]), 0.7, "title")
+        figure = roc_curves(ROC, {"density": 0.7, "neighbours": 0.5}, "title")
         save_png(figure, tmp_path / f"{name}.png")
     content = (tmp_path / "a.png").read_bytes()
     assert content == (tmp_path / "b.png").read_bytes()
@@ -165,11 +172,28 @@ def test_tiles_of_the_plane_stand_over_their_latents():
 
 def test_the_histogram_tells_how_many_lie_above_the_threshold():
     normal, anomalous = np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.35, 3.0])
-    axes = error_histogram(normal, anomalous, 0.32, "").axes[0]
+    axes = score_histogram(normal, anomalous, 0.32, "error", "").axes[0]
+    assert axes.get_xscale() == "log"
     names = [text.get_text() for text in axes.get_legend().get_texts()]
     assert set(names) == {"test: 25.0% above", "anomalies: 100.0% above", "threshold 0.32"}
     heights = [patch.get_height() for patch in axes.patches]
     assert sum(heights) == pytest.approx(2)
+
+
+def test_the_histogram_of_negative_scores_has_a_linear_axis():
+    axes = score_histogram(np.array([-3.0, 1.0]), np.array([2.0]), 0.0, "nats", "").axes[0]
+    assert axes.get_xscale() == "linear"
+    assert axes.get_xlabel() == "nats"
+    assert sum(patch.get_height() for patch in axes.patches) == pytest.approx(2)
+
+
+def test_each_anomaly_score_has_its_curve_and_its_area():
+    axes = roc_curves(ROC, {"neighbours": 0.5, "density": 0.7}, "").axes[0]
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names == ["neighbours: 0.5000", "density: 0.7000", "chance: 0.5"]
+    first, second = axes.lines[:2]
+    np.testing.assert_array_equal(first.get_ydata(), [0, 1])
+    np.testing.assert_array_equal(second.get_ydata(), [0, 0.9, 1])
 
 
 def test_two_maps_show_the_same_images_and_one_legend():

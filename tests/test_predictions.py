@@ -16,11 +16,13 @@ def part(images, labels):
     errors = np.square(to_range(images, "unit") - reconstructions).mean((1, 2, 3))
     predicted = labels.copy()
     predicted[0] = -1
-    return Predictions("test", images, reconstructions, labels, predicted, labels + 4, errors)
+    return Predictions(
+        "test", images, reconstructions, labels, predicted, labels + 4, errors, errors / 0.2
+    )
 
 
 def written(path, *parts, **changes):
-    arguments = {"class_names": NAMES, "pixel_range": "unit", "threshold": 0.2} | changes
+    arguments = {"class_names": NAMES, "pixel_range": "unit"} | changes
     write_predictions(path, parts, **arguments)
     return pd.read_csv(path, keep_default_na=False)
 
@@ -38,7 +40,7 @@ def test_pixels_alternate_and_come_back_to_six_decimals(part, tmp_path):
 def test_pixels_stand_in_the_order_channel_row_column(tmp_path):
     image = np.arange(12, dtype=np.uint8).reshape(1, 3, 2, 2)
     zero = np.zeros(1, np.int64)
-    part = Predictions("test", image, to_range(image, "unit"), zero, zero, zero, zero + 0.1)
+    part = Predictions("test", image, to_range(image, "unit"), zero, zero, zero, zero + 0.1, zero)
     frame = written(tmp_path / "p.csv", part)
     pixels = frame[[f"orig_px{i}" for i in range(12)]].to_numpy() * 255
     np.testing.assert_allclose(pixels[0], np.arange(12), atol=1e-3)

@@ -29,6 +29,7 @@ def trained(settings, train, validation, epochs, *, seed=0, **changes):
     arguments = {
         "schedule": "constant",
         "pixel_range": "unit",
+        "resample": False,
         "epochs": epochs,
         "batch_size": 4,
         "learning_rate": 0.01,
@@ -166,6 +167,7 @@ def test_a_loss_that_is_no_number_stops_with_epoch_and_batch(params, tensors):
         labelled(tensors[:0]),
         schedule="constant",
         pixel_range="unit",
+        resample=False,
         epochs=3,
         batch_size=4,
         learning_rate=0.001,
@@ -269,3 +271,37 @@ def test_weights_that_are_no_numbers_are_refused(params, tensors):
         LatentlabError, match=r"weights of .* are not all finite after the last ep"
     ):
         trained(settings, tensors, tensors[:0], 1, **changes)
+
+
+def test_resampled_images_are_drawn_anew_at_every_step(params, tensors):
+    """The model must see black and white only, and not twice the same."""
+    model = build_model(params.models["vae"], (1, 8, 8), 4, "unit", 4)
+    seen = []
+    loss = model.loss
+
+    def watched(images, labels, noise):
+        seen.append(images.clone())
+        return loss(images, labels, noise)
+
+    model.loss = watched
+    grey = torch.full_like(tensors, 100)
+    list(
+        fit(
+            model,
+            labelled(grey),
+            labelled(grey[:0]),
+            schedule="constant",
+            pixel_range="unit",
+            resample=True,
+            epochs=2,
+            batch_size=48,
+            learning_rate=0.01,
+            optimizer="adam",
+            seed=0,
+            device=CPU,
+        )
+    )
+    first, second = seen
+    assert set(first.unique().tolist()) == {0, 1}
+    assert not torch.equal(first, second)
+    assert first.mean().item() == pytest.approx(100 / 255, abs=0.03)

@@ -29,6 +29,24 @@ def to_pixels(images: Tensor, pixel_range: PixelRange, device: torch.device) -> 
     return images.to(device).float().mul_((high - low) / 255).add_(low)
 
 
+def drawn_anew(intensities: Tensor, generator: torch.Generator) -> Tensor:
+    """Black and white images, each pixel white with the probability of its brightness.
+
+    Args:
+        intensities: uint8 of any shape.
+        generator: On the same device.
+
+    Returns:
+        0 and 255, uint8 of the same shape.
+
+    References:
+        Burda, Grosse & Salakhutdinov, Importance Weighted Autoencoders (2016), which draws anew
+        whenever an image is seen. https://arxiv.org/abs/1509.00519
+    """
+    levels = torch.empty_like(intensities).random_(0, 255, generator=generator)
+    return (levels < intensities).to(torch.uint8) * 255
+
+
 def in_order(images: Tensor, labels: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches in the order of the data set; the last one may be smaller.
 

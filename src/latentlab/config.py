@@ -28,11 +28,16 @@ Optimizer = Literal["adam", "adamw", "sgd"]
 Schedule = Literal["constant", "cosine", "one_cycle"]
 Initialisation = Literal["default", "glorot"]
 Fit = Literal["centre_crop", "letterbox"]
+Binarise = Literal["none", "threshold", "stochastic"]
 PixelRange = Literal["unit", "symmetric"]
 Activation = Literal["relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid", "linear"]
 Loss = Literal["mse", "gaussian", "bernoulli"]
 Device = Literal["cpu", "cuda", "auto"]
 Covariance = Literal["full", "tied", "diag", "spherical"]
+Start = Literal["kmeans", "labelled"]
+AnomalyScore = Literal[
+    "reconstruction", "objective", "density", "mahalanobis", "neighbours", "combined"
+]
 ColourMap = Literal["gray", "gray_r"]
 
 # Bounds keep a slip of the finger from filling the memory; none is meant to be felt.
@@ -160,6 +165,7 @@ class DataParams(_Section):
     anomalies: str | AnomalyClasses | None
     classes: Classes | None
     limit: AtLeastOne | None
+    binarise: Binarise
     fit: Fit
     skip_unreadable: bool
     follow_links: bool
@@ -186,15 +192,30 @@ class GmmParams(_Section):
 
     components: AtLeastOne | None
     covariance: Covariance
+    init: Start
     starts: Annotated[int, Field(ge=1, le=10_000)]
     max_iterations: AtLeastOne
     regularisation: NotNegative
+    candidates: Annotated[tuple[AtLeastOne, ...], Field(strict=False, min_length=1)] | None
+
+
+class ReferenceParams(_Section):
+    """The classifier whose features samples are compared in."""
+
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
 
 
 class EvaluateParams(_Section):
     """What the measures need to know."""
 
-    anomaly_quantile: Annotated[float, Field(gt=0, lt=1)]
+    anomaly_score: AnomalyScore
+    anomaly_quantile: Annotated[float, Field(gt=0.5, lt=1)]
+    neighbours: Annotated[int, Field(ge=1, le=10_000)]
+    probe_images: AtLeastOne
+    importance_samples: Annotated[int, Field(ge=1, le=1_000_000)]
+    generated: Annotated[int, Field(ge=10, le=10_000)]
+    resamples: Annotated[int, Field(ge=100, le=100_000)]
+    transductive: bool
 
 
 class PlotParams(_Section):
@@ -232,6 +253,7 @@ class Params(_Section):
     train: TrainParams
     encode: EncodeParams
     gmm: GmmParams
+    reference: ReferenceParams
     evaluate: EvaluateParams
     plot: PlotParams
     export: ExportParams
@@ -245,6 +267,11 @@ class Params(_Section):
             raise ValueError(
                 "gmm.components: empty means one a class, but dataset 'faces' has no classes; "
                 "give a number"
+            )
+        if self.dataset == "faces" and self.gmm.init == "labelled":
+            raise ValueError(
+                "gmm.init: found 'labelled' with dataset 'faces', which has no labels; allowed: "
+                "kmeans"
             )
         anomalies = self.data.anomalies
         if anomalies == self.dataset:
@@ -273,6 +300,12 @@ class Params(_Section):
                     f"models.{name}.loss: found 'bernoulli' with pixel_range "
                     f"{self.pixel_range!r}; a Bernoulli needs pixels in [0, 1]: set pixel_range "
                     "to unit, or the loss to mse or gaussian"
+                )
+            variational = "vae" in self.models[name].kind
+            if self.evaluate.anomaly_score == "objective" and not variational:
+                raise ValueError(
+                    f"evaluate.anomaly_score: found 'objective', which the autoencoder {name!r} "
+                    "has not; choose another score, or run variational models only"
                 )
             filters = getattr(self.models[name], "filters", ())
             if self.image_size and self.image_size >> len(filters) == 0:

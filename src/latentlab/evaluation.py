@@ -1,157 +1,234 @@
-"""All measures of one model, named and grouped: each fitted on train, scored on test."""
+"""Which figures a model has, each computed by ``latentlab.measures`` from what is at hand."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
 
-from latentlab.config import Loss, PixelRange
-from latentlab.images import to_range, to_unit
+from latentlab import measures
+from latentlab.classifier import Classifier
+from latentlab.config import EvaluateParams, GmmParams, Loss, PixelRange
+from latentlab.generation import generate
+from latentlab.images import ImageSplit
 from latentlab.latents import Latents
-from latentlab.metrics import anomaly, classification, clustering, reconstruction
+from latentlab.likelihood import IMAGES, importance_bounds
+from latentlab.metrics import anomaly, classification, latent
 from latentlab.mixture import Mixture
+from latentlab.models.base import ImageModel
+from latentlab.scores import Score
+from latentlab.seeding import subsample
+from latentlab.suspicion import Scores, anomaly_scores
 
-CHUNK = 1000
-
-# What a reviewer reads of each model; the full list is in plots/scores.csv.
-HEADLINE = {
-    "reconstruction": ("mse", "psnr", "ssim"),
-    "vae": ("elbo", "kl"),
-    "clustering": ("accuracy", "nmi", "ari"),
-    "classification": ("f1",),
-    "mixture": ("log_likelihood",),
-    "anomaly": ("auroc",),
-}
+Array = npt.NDArray[np.float64]
 
 
-class Score(NamedTuple):
-    """One figure of a model on the test set."""
+@final
+@dataclass(frozen=True)
+class Reference:
+    """What samples are compared with, where the data set has classes.
 
-    group: str
-    metric: str
-    value: float
-
-
-def reconstruction_scores(
-    images: np.ndarray, latents: Latents, pixel_range: PixelRange
-) -> list[Score]:
-    """How close reconstructions come, on the ``[0, 1]`` scale whatever the pixel range.
-
-    Args:
-        images: Test images as bytes, shape ``(N, C, H, W)``.
-        latents: Of the same images, with reconstructions.
-        pixel_range: Range of the reconstructions.
+    Attributes:
+        classifier: Trained on the same data set, on the device.
+        features: Its features of the test images, shape ``(N, F)``.
     """
-    reconstructions = latents.kept_reconstructions()
-    errors, similarities = [], []
-    for start in range(0, len(images), CHUNK):
-        chunk = slice(start, start + CHUNK)
-        originals = to_range(images[chunk], "unit")
-        copies = to_unit(reconstructions[chunk], pixel_range)
-        errors.append(reconstruction.mse(originals, copies))
-        similarities.append(reconstruction.ssim(originals, copies))
-    error = np.concatenate(errors)
-    return [
-        Score("reconstruction", "mse", float(error.mean())),
-        Score("reconstruction", "psnr", float(reconstruction.psnr(error).mean())),
-        Score("reconstruction", "ssim", float(np.concatenate(similarities).mean())),
-    ]
+
+    classifier: Classifier
+    features: npt.NDArray[np.float32]
 
 
-def likelihood_scores(latents: Latents, loss: Loss) -> list[Score]:
-    """Mean likelihood terms in nats an image; what the model or its loss does not have is absent.
+@final
+@dataclass(frozen=True)
+class Evaluation:
+    """Measures one model.
 
-    ``nll`` is the expected negative log-likelihood of the pixels, under one posterior sample for a
-    VAE; on grey images a Bernoulli's is a cross-entropy. ``elbo`` is a lower bound: larger is
-    better.
+    Attributes:
+        images: Of train, validation and test, with their labels.
+        latents: Of train, validation, test and anomalies.
+        class_names: One a label.
+        network: The trained model, on the device.
+        mixture: Fitted on the train latents.
+        candidates: Columns components, bic.
+        reference: ``None`` where there are no classes.
+        loss: What the model was trained to lower.
+        pixel_range: Range of the pixels that the model makes.
+        binarised: Whether pixels are black and white.
+        asked: What to measure, and how finely.
+        gmm: How mixtures are fitted.
+        seed: Of samples, subsamples and intervals, anew for each.
+        device: Where to compute.
+        progress: Wraps what takes long, to show how far it is; told the ``total``.
     """
-    if loss == "mse":
-        nll: list[Score] = []
-    else:
-        nll = [Score("reconstruction", "nll", _mean(latents.reconstruction))]
-    if latents.kl is None:
-        return nll
-    kl = [Score("vae", "kl", _mean(latents.kl))]
-    if nll:
-        kl.append(Score("vae", "elbo", -nll[0].value - kl[0].value))
-    return nll + kl
 
+    images: dict[str, ImageSplit]
+    latents: dict[str, Latents]
+    class_names: Sequence[str]
+    network: ImageModel
+    mixture: Mixture
+    candidates: pd.DataFrame
+    reference: Reference | None
+    loss: Loss
+    pixel_range: PixelRange
+    binarised: bool
+    asked: EvaluateParams
+    gmm: GmmParams
+    seed: int
+    device: torch.device
+    progress: Callable[..., Iterable[Array]]
 
-def mixture_scores(latents: Latents, mixture: Mixture) -> list[Score]:
-    """The mixture itself, and its mean log-density of held-out latents, in nats."""
-    return [
-        Score("mixture", "log_likelihood", float(mixture.log_density(latents.mean).mean())),
-        Score("mixture", "components", len(mixture.weights)),
-        Score("mixture", "smallest_count", mixture.smallest_count),
-        Score("mixture", "regularisation", mixture.regularisation),
-    ]
+    def scores(self) -> Iterator[Score]:
+        """Every figure that the model and the data set have."""
+        images, test = self.images["test"].images, self.latents["test"]
+        yield from measures.reconstruction_scores(images, test, self.pixel_range, self._bootstrap)
+        yield from measures.likelihood_scores(
+            test,
+            self.loss,
+            self.pixel_range,
+            binarised=self.binarised,
+            values_per_image=images[0].size,
+            importance_bounds=self._importance_bounds(),
+            bootstrap=self._bootstrap,
+        )
+        yield from measures.latent_scores(test)
+        yield from measures.mixture_scores(test, self._clusters, self.mixture, self._bootstrap)
+        yield from measures.candidate_scores(self.candidates)
+        if self.class_names:
+            yield from self._class_scores()
+        if self.reference is not None:
+            yield from self._sample_scores(self.reference)
+        yield from measures.anomaly_scores(
+            self.suspicion["test"],
+            self.suspicion["anomalies"],
+            self.asked.anomaly_score,
+            self.calibration,
+            self._bootstrap,
+        )
 
+    @cached_property
+    def suspicion(self) -> dict[str, Scores]:
+        """Every anomaly score of test images, anomalies, and the images that calibrate."""
+        return anomaly_scores(
+            self.latents["train"],
+            self.latents["validation"],
+            {name: self.latents[name] for name in ("test", "anomalies")},
+            self.mixture,
+            self.asked.neighbours,
+        )
 
-def class_scores(
-    labels: np.ndarray, clusters: np.ndarray, mixture: Mixture, classes: int
-) -> list[Score]:
-    """Agreement of clusters with classes, and of the classes that clusters carry.
+    @cached_property
+    def calibration(self) -> anomaly.Calibration:
+        """Middle and threshold of the headline anomaly score."""
+        normal = self.suspicion["calibration"][self.asked.anomaly_score]
+        return anomaly.calibrate(normal, self.asked.anomaly_quantile)
 
-    Args:
-        labels: Test labels, shape ``(N,)``.
-        clusters: Component of each test image, shape ``(N,)``.
-        mixture: Its components named on train labels.
-        classes: Number of classes; without any there is nothing to score.
-    """
-    if classes == 0:
-        return []
-    predicted = mixture.component_class[clusters]
-    one_to_one = clustering.accuracy(labels, mixture.one_to_one_class[clusters])
-    majority = clustering.accuracy(labels, mixture.majority_class[clusters])
-    macro = classification.macro_scores(labels, predicted, classes)
-    return [
-        Score("clustering", "accuracy", one_to_one),
-        Score("clustering", "accuracy_majority", majority),
-        Score("clustering", "nmi", clustering.nmi(labels, clusters)),
-        Score("clustering", "ari", clustering.ari(labels, clusters)),
-        Score("classification", "accuracy", clustering.accuracy(labels, predicted)),
-        Score("classification", "precision", macro.precision),
-        Score("classification", "recall", macro.recall),
-        Score("classification", "f1", macro.f1),
-    ]
+    def suspicion_table(self) -> pd.DataFrame:
+        """Test images, then anomalies: split, anomaly_score, and each score by its name."""
+        frames = []
+        for split, scores in self.suspicion.items():
+            if split != "calibration":
+                relative = self.calibration.relative(scores[self.asked.anomaly_score])
+                frames.append(pd.DataFrame({"split": split, "anomaly_score": relative} | scores))
+        return pd.concat(frames)
 
+    def confusion_table(self) -> pd.DataFrame:
+        """Test images by true class (rows) and by the class of their cluster."""
+        names = list(self.class_names)
+        labels, predicted = self.images["test"].labels, self._predicted
+        counts = classification.confusion(labels, predicted, len(names))
+        return pd.DataFrame(counts, index=names, columns=[*names, "none"])
 
-def anomaly_scores(normal: np.ndarray, anomalous: np.ndarray, threshold: float) -> list[Score]:
-    """How well the reconstruction error tells anomalies, in general and at one threshold.
+    def roc_table(self) -> pd.DataFrame:
+        """Each anomaly score's curve: score, false_positive_rate, true_positive_rate."""
+        normal, anomalous = self.suspicion["test"], self.suspicion["anomalies"]
+        frames = []
+        for name, scores in normal.items():
+            curve = anomaly.roc(scores, anomalous[name])._asdict()
+            frames.append(pd.DataFrame({"score": name} | curve))
+        return pd.concat(frames)
 
-    Args:
-        normal: Errors of test images, shape ``(N,)``.
-        anomalous: Errors of anomalies, shape ``(M,)``; without any there is nothing to score.
-        threshold: Errors above it are called anomalous.
-    """
-    if len(anomalous) == 0:
-        return []
-    return [
-        Score("anomaly", "auroc", anomaly.auroc(normal, anomalous)),
-        Score("anomaly", "threshold", threshold),
-        Score("anomaly", "false_positive_rate", float(np.mean(normal > threshold))),
-        Score("anomaly", "true_positive_rate", float(np.mean(anomalous > threshold))),
-    ]
+    def dimensions_table(self) -> pd.DataFrame:
+        """Each latent dimension's KL and mean_variance; no KL for an autoencoder."""
+        test = self.latents["test"]
+        table = pd.DataFrame({"mean_variance": latent.mean_variance(test.mean)})
+        if test.log_var is not None:
+            table["kl"] = latent.kl_by_dimension(test.mean, test.log_var)
+        return table
 
+    @property
+    def _bootstrap(self) -> measures.Bootstrap:
+        return measures.Bootstrap(self.asked.resamples, self.seed)
 
-def headline(scores: Iterable[Score]) -> dict[str, dict[str, float]]:
-    """The few figures that a reviewer reads, by group, to four decimals or significant digits."""
-    groups: dict[str, dict[str, float]] = {}
-    for score in scores:
-        if score.metric in HEADLINE.get(score.group, ()):
-            groups.setdefault(score.group, {})[score.metric] = readable(score.value)
-    return groups
+    @cached_property
+    def _clusters(self) -> npt.NDArray[np.int64]:
+        return self.mixture.predict(self.latents["test"].mean)
 
+    @property
+    def _predicted(self) -> npt.NDArray[np.int64]:
+        return self.mixture.component_class[self._clusters]
 
-def readable(value: float) -> float:
-    """Four decimals, or four significant digits where that is more.
+    @property
+    def _has_prior(self) -> bool:
+        return self.latents["test"].log_var is not None
 
-    Example:
-        >>> [readable(value) for value in (0.98765, 123.45678, 0.0123456)]
-        [0.9877, 123.4568, 0.01235]
-    """
-    return round(value, 4) if abs(value) >= 0.1 else float(f"{value:.4g}")
+    def _importance_bounds(self) -> Array | None:
+        """Of each test image, shape ``(N,)``; ``None`` for a model without likelihood."""
+        honest = measures.has_likelihood(self.loss, binarised=self.binarised)
+        if not (self._has_prior and honest):
+            return None
+        images = self.images["test"].images
+        bounds = importance_bounds(
+            self.network,
+            images,
+            samples=self.asked.importance_samples,
+            pixel_range=self.pixel_range,
+            seed=self.seed,
+            device=self.device,
+        )
+        return np.concatenate(list(self.progress(bounds, total=-(-len(images) // IMAGES))))
 
+    def _class_scores(self) -> Iterator[Score]:
+        train, test = self.latents["train"].mean, self.latents["test"].mean
+        learned, labels = self.images["train"].labels, self.images["test"].labels
+        posterior = self.mixture.class_posterior(test, len(self.class_names))
+        yield from measures.class_scores(
+            labels, self._clusters, posterior, self.mixture, self._bootstrap
+        )
+        some = subsample(len(train), self.asked.probe_images, self.seed)
+        yield from measures.probe_scores(
+            train[some],
+            learned[some],
+            test,
+            labels,
+            neighbours=self.asked.neighbours,
+            bootstrap=self._bootstrap,
+        )
+        if self.asked.transductive:
+            splits = ("train", "validation", "test")
+            yield from measures.transductive_scores(
+                np.concatenate([self.latents[name].mean for name in splits]),
+                np.concatenate([self.images[name].labels for name in splits]),
+                len(self.class_names),
+                self.gmm,
+                self.seed,
+            )
 
-def _mean(values: np.ndarray) -> float:
-    return float(np.mean(values, dtype=np.float64))
+    def _sample_scores(self, reference: Reference) -> Iterator[Score]:
+        samples = generate(
+            self.network,
+            self.mixture,
+            reference.classifier,
+            count=self.asked.generated,
+            has_prior=self._has_prior,
+            pixel_range=self.pixel_range,
+            seed=self.seed,
+            device=self.device,
+        )
+        if samples.prior is not None:
+            yield from measures.sample_scores(reference.features, samples.prior, "prior")
+        yield from measures.sample_scores(reference.features, samples.mixture, "mixture")
+        if samples.class_agreement is not None:
+            yield self._bootstrap.mean("generation", "class_agreement", samples.class_agreement)

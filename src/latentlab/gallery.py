@@ -10,13 +10,13 @@ import torch
 from matplotlib.figure import Figure
 
 from latentlab import traversal
-from latentlab.config import Loss, PixelRange, PlotParams
+from latentlab.config import AnomalyScore, Loss, PixelRange, PlotParams
 from latentlab.encoding import decode
 from latentlab.images import ImageSplit, to_range, to_unit
 from latentlab.models.base import NO_CLASS, ImageModel
 from latentlab.plots.confusion import confusion_matrix
-from latentlab.plots.curves import loss_curves, roc_curve
-from latentlab.plots.errors import error_histogram
+from latentlab.plots.curves import loss_curves, roc_curves
+from latentlab.plots.errors import score_histogram
 from latentlab.plots.grids import decoded_plane, image_grid
 from latentlab.plots.latent_space import (
     Gaussians,
@@ -27,8 +27,18 @@ from latentlab.plots.latent_space import (
 )
 from latentlab.projection import by_neighbours, to_plane
 from latentlab.results import Results
+from latentlab.seeding import subsample
 
 Floats = npt.NDArray[np.float32]
+
+UNITS: dict[AnomalyScore, str] = {
+    "reconstruction": "squared error a pixel",
+    "objective": "loss and KL of an image (nats)",
+    "density": "negative log-density under the mixture (nats)",
+    "mahalanobis": "Mahalanobis distance to the train latents",
+    "neighbours": "distance to the nearest train latents",
+    "combined": "standard deviations above validation images",
+}
 
 BATCH = 1000
 PRIOR_ROWS = 5
@@ -75,6 +85,7 @@ class Gallery:
         anomalies: Images that do not belong; may be empty.
         class_names: One a label.
         loss: What the model was trained to lower.
+        anomaly_score: The one that counts.
         pixel_range: Range of the pixels that the model makes.
         look: How many examples, and in which colours.
         seed: Of samples and subsamples, anew for each picture.
@@ -87,6 +98,7 @@ class Gallery:
     anomalies: ImageSplit
     class_names: Sequence[str]
     loss: Loss
+    anomaly_score: AnomalyScore
     pixel_range: PixelRange
     look: PlotParams
     seed: int
@@ -269,30 +281,37 @@ class Gallery:
     def roc(self) -> Figure:
         """Anomalies found over normal images mistaken for them."""
         assert self.results.roc is not None
-        return roc_curve(
-            self.results.roc["false_positive_rate"].to_numpy(),
-            self.results.roc["true_positive_rate"].to_numpy(),
-            self.results.score("anomaly", "auroc"),
-            self._title("anomalies by reconstruction error"),
-        )
+        names = self.results.roc["score"].unique().tolist()
+        names.sort(key=lambda name: name != self.anomaly_score)
+        areas = {name: self.results.score(f"anomaly.{name}", "auroc") for name in names}
+        return roc_curves(self.results.roc, areas, self._title("anomalies by each score"))
 
     def errors(self) -> Figure:
-        """Reconstruction errors of test images and anomalies, and the threshold between them."""
-        return error_histogram(
-            self.results.test.squared_error,
-            self.results.anomalies.squared_error,
+        """Scores of test images and anomalies, and the threshold between them."""
+        return score_histogram(
+            *self._suspicion(),
             self.results.score("anomaly", "threshold"),
-            self._title("reconstruction error of test images and anomalies"),
+            UNITS[self.anomaly_score],
+            self._title("anomaly scores of test images and anomalies"),
         )
 
     def fooled(self) -> Figure:
-        """The images that the reconstruction error judges worst."""
-        normal, strange = self.results.test.squared_error, self.results.anomalies.squared_error
+        """The images that the anomaly score judges worst."""
+        normal, strange = self._suspicion()
         highest = np.argsort(normal, kind="stable")[::-1][: self.look.examples]
         lowest = np.argsort(strange, kind="stable")[: self.look.examples]
         rows = self._over_reconstructions(highest) + self._over_reconstructions(lowest, True)
         names = ["most suspect", "reconstruction", "least suspect", "reconstruction"]
         return self._grid(rows, names, "which images fool the score: test images, then anomalies")
+
+    def _suspicion(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Headline anomaly scores of test images and of anomalies."""
+        table = self.results.suspicion
+        normal, strange = (
+            table.loc[table["split"] == split, self.anomaly_score].to_numpy(np.float64)
+            for split in ("test", "anomalies")
+        )
+        return normal, strange
 
     def _grid(self, rows: Sequence[Floats], names: Sequence[str], title: str) -> Figure:
         return image_grid(rows, names, self._title(title), self.look.colour_map)
@@ -305,9 +324,7 @@ class Gallery:
 
     def _some(self, count: int) -> npt.NDArray[np.intp]:
         """Test images for a scatter: a seeded subsample, in their order."""
-        total = len(self.test.labels)
-        chosen: npt.NDArray[np.intp] = self._rng().choice(total, min(count, total), replace=False)
-        return np.sort(chosen)
+        return subsample(len(self.test.labels), count, self.seed)
 
     def _decoded(self, latents: npt.NDArray[np.floating], label: int = NO_CLASS) -> Floats:
         """Images in ``[0, 1]`` of some latents."""

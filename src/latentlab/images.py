@@ -2,16 +2,17 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 import numpy as np
 import numpy.typing as npt
 
-from latentlab.config import PixelRange
+from latentlab.config import Binarise, PixelRange
 from latentlab.errors import LatentlabError
 from latentlab.files import REMEDY, read_array, read_json, write_json
 
 SPLITS = ("train", "validation", "test", "anomalies")
+INTENSITIES = "intensities.npy"
 
 PIXEL_BOUNDS: dict[PixelRange, tuple[float, float]] = {
     "unit": (0.0, 1.0),
@@ -83,6 +84,52 @@ def read_split(folder: Path) -> ImageSplit:
             f"{len(images)} images, expected int64 of shape ({len(images)},), -1 or more; {REMEDY}"
         )
     return ImageSplit(images, labels)
+
+
+def read_intensities(folder: Path) -> npt.NDArray[np.uint8] | None:
+    """Grey levels behind stochastically binarised images; ``None`` where pixels are fixed.
+
+    Raises:
+        LatentlabError: If the file is damaged.
+    """
+    path = folder / INTENSITIES
+    return read_array(path) if path.exists() else None
+
+
+def binarised(
+    images: npt.NDArray[np.uint8], how: Binarise, rng: np.random.Generator
+) -> npt.NDArray[np.uint8]:
+    """Black and white images.
+
+    Args:
+        images: Bytes of any shape.
+        how: ``threshold`` makes what is brighter than half white; ``stochastic`` makes each pixel
+            white with the probability of its brightness; ``none`` leaves all as it is.
+        rng: Of the draws.
+
+    Returns:
+        0 and 255, the same shape.
+
+    References:
+        Salakhutdinov & Murray, On the Quantitative Analysis of Deep Belief Networks (2008).
+        https://doi.org/10.1145/1390156.1390266
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> binarised(np.array([0, 127, 128, 255], np.uint8), "threshold", rng).tolist()
+        [0, 0, 255, 255]
+    """
+    match how:
+        case "none":
+            return images
+        case "threshold":
+            white = images >= 128
+        case "stochastic":
+            # Of the 255 equally likely draws 0 to 254, so many lie below as the pixel is bright.
+            white = rng.integers(0, 255, images.shape, dtype=np.uint8) < images
+        case _:
+            assert_never(how)
+    return np.where(white, np.uint8(255), np.uint8(0))
 
 
 def write_about(path: Path, about: About) -> None:

@@ -84,16 +84,3 @@ def read_latents(folder: Path, count: int | None = None) -> Latents:
             f"{folder}: latents of {lengths['mean']} images, but the split has {count}; {REMEDY}"
         )
     return Latents(**arrays)  # type: ignore[arg-type]
-
-
-def calibration_errors(folder: Path) -> Floats:
-    """Squared errors of normal images, to set a threshold by, shape ``(N,)``.
-
-    They are those of the validation images, which took no part in the fit; where none were held
-    out, those of the training images, which lie lower.
-
-    Args:
-        folder: Of a model's latents, with a folder for each split.
-    """
-    validation = read_latents(folder / "validation").squared_error
-    return validation if len(validation) else read_latents(folder / "train").squared_error

@@ -1,9 +1,10 @@
 """Gaussian mixtures on latents: fit, order, name by class, sample, save and load."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import final
+from typing import NamedTuple, final
 from zipfile import BadZipFile
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
-from latentlab.config import Covariance
+from latentlab.config import Covariance, GmmParams
 from latentlab.errors import LatentlabError
 from latentlab.files import REMEDY, replacing
 
@@ -22,6 +23,20 @@ Classes = npt.NDArray[np.int64]
 NO_CLASS = -1
 # A fit that stays ill-conditioned is tried again with ten times the regularisation, this often.
 ESCALATIONS = 3
+
+
+class Labelled(NamedTuple):
+    """Latents of shape ``(N, D)`` and the classes of their images, shape ``(N,)``."""
+
+    latents: npt.NDArray[np.floating]
+    labels: Classes
+
+
+class Candidate(NamedTuple):
+    """How well a number of components suits the train latents: a smaller BIC is better."""
+
+    components: int
+    bic: float
 
 
 @final
@@ -72,10 +87,33 @@ class Mixture:
         clusters: Classes = self._model().predict(_doubles(latents)).astype(np.int64)
         return clusters
 
+    def posterior(self, latents: npt.NDArray[np.floating]) -> Array:
+        """Probability of each component given each latent, shape ``(N, K)``."""
+        probabilities: Array = self._model().predict_proba(_doubles(latents))
+        return probabilities
+
+    def class_posterior(self, latents: npt.NDArray[np.floating], classes: int) -> Array:
+        """Probability of each class: that of the components which carry it.
+
+        Returns:
+            Shape ``(N, classes + 1)``; the last column is that of components without class.
+        """
+        of_component = np.where(self.component_class < 0, classes, self.component_class)
+        return self.posterior(latents) @ np.eye(classes + 1)[of_component]
+
     def log_density(self, latents: npt.NDArray[np.floating]) -> Array:
         """Log-density of each latent under the mixture, in nats, shape ``(N,)``."""
         densities: Array = self._model().score_samples(_doubles(latents))
         return densities
+
+    def bic(self, latents: npt.NDArray[np.floating]) -> float:
+        """Bayesian information criterion of the latents it was fitted on: smaller is better.
+
+        References:
+            Schwarz, Estimating the Dimension of a Model (1978).
+            https://doi.org/10.1214/aos/1176344136
+        """
+        return float(self._model().bic(_doubles(latents)))
 
     def full_covariances(self) -> Array:
         """Covariances of the components as matrices, shape ``(K, D, D)``."""
@@ -98,6 +136,11 @@ class Mixture:
         draws: Array = self.means[component] + noise @ factor.T
         return draws
 
+    def draw(self, count: int, rng: np.random.Generator) -> Array:
+        """Draw latents from the whole mixture, shape ``(count, D)``, by component."""
+        shares = rng.multinomial(count, self.weights / self.weights.sum())
+        return np.concatenate([self.sample(i, int(n), rng) for i, n in enumerate(shares)])
+
     def _model(self) -> GaussianMixture:
         """scikit-learn's estimator in its fitted state."""
         model = GaussianMixture(len(self.weights), covariance_type=self.covariance)
@@ -112,12 +155,9 @@ def fit_mixture(
     labels: Classes,
     *,
     classes: int,
-    components: int | None,
-    covariance: Covariance,
-    starts: int,
-    max_iterations: int,
-    regularisation: float,
+    settings: GmmParams,
     seed: int,
+    labelled: Labelled | None = None,
 ) -> Mixture:
     """Fit a mixture by expectation-maximisation, in float64, and name its components.
 
@@ -125,20 +165,18 @@ def fit_mixture(
         latents: Train latents, shape ``(N, D)``.
         labels: Their classes, shape ``(N,)``; used to name components, never to fit them.
         classes: Number of classes; 0 without labels.
-        components: ``K``; ``None`` for one a class.
-        covariance: Shape of the covariances.
-        starts: Fits from different k-means starts; the one of the highest likelihood is kept.
-        max_iterations: Steps of EM in each fit.
-        regularisation: Added to the diagonals, in units of the mean variance of the latents, so
-            that it means the same at any scale.
+        settings: Number and shape of the components, and how they are fitted. Regularisation is
+            in units of the mean variance of the latents, so that it means the same at any scale.
         seed: Of the starts.
+        labelled: Latents of other images and their classes, to start from their class means;
+            needed for ``init: labelled`` only.
 
     Raises:
-        LatentlabError: If the latents are not finite or constant, fewer than the components, or
-            the fit does not converge or stays ill-conditioned.
+        LatentlabError: If the latents are not finite or constant, fewer than the components, the
+            start is not there, or the fit does not converge or stays ill-conditioned.
     """
     points = _doubles(latents)
-    k = components or classes
+    k = settings.components or classes
     if k == 0:
         raise LatentlabError(
             "gmm.components: empty means one a class, but the set has no classes; give a number"
@@ -158,15 +196,14 @@ def fit_mixture(
             "the model did not learn, and there is nothing to cluster; lower the model's beta or "
             "learning_rate, or raise epochs"
         )
-    model, added = _fit_regularised(
-        points, k, covariance, starts, max_iterations, regularisation * variance, variance, seed
-    )
+    start = _start(settings, labelled, k, classes) if settings.init == "labelled" else {}
+    model, added = _fit_regularised(points, k, settings, variance, seed, start)
     order = np.argsort(-model.weights_, kind="stable")
-    per_component = covariance != "tied"
+    per_component = settings.covariance != "tied"
     clusters = np.argsort(order)[model.predict(points)]
     counts = _counts(clusters, labels, k, classes)
     return Mixture(
-        covariance=covariance,
+        covariance=settings.covariance,
         weights=model.weights_[order],
         means=model.means_[order],
         covariances=model.covariances_[order] if per_component else model.covariances_,
@@ -179,6 +216,29 @@ def fit_mixture(
         regularisation=added,
         smallest_count=int(np.bincount(clusters, minlength=k).min()),
     )
+
+
+def compare_components(
+    latents: npt.NDArray[np.floating], candidates: Sequence[int], settings: GmmParams, seed: int
+) -> list[Candidate]:
+    """Mixtures of several sizes, each fitted from one k-means start, and their BIC.
+
+    Args:
+        latents: Train latents, shape ``(N, D)``.
+        candidates: Numbers of components.
+        settings: Shape of the components, and how they are fitted.
+        seed: Of the starts.
+
+    Raises:
+        LatentlabError: As ``fit_mixture``.
+    """
+    compared = []
+    for k in candidates:
+        simple = settings.model_copy(update={"components": k, "starts": 1, "init": "kmeans"})
+        nobody = np.full(len(latents), NO_CLASS)
+        mixture = fit_mixture(latents, nobody, classes=0, settings=simple, seed=seed)
+        compared.append(Candidate(k, mixture.bic(latents)))
+    return compared
 
 
 def one_to_one_classes(counts: npt.NDArray[np.int64]) -> Classes:
@@ -268,25 +328,56 @@ def _verify(mixture: Mixture) -> None:
         raise ValueError("means that are not finite")
 
 
+def _start(
+    settings: GmmParams, labelled: Labelled | None, components: int, classes: int
+) -> dict[str, Array]:
+    """Where EM begins: the class means, and the spread of images around them."""
+    if components != classes:
+        raise LatentlabError(
+            f"gmm.init: 'labelled' starts one component at each class mean, but there are "
+            f"{components} components and {classes} classes; leave gmm.components empty, or set "
+            "gmm.init to kmeans"
+        )
+    if labelled is None or set(labelled.labels.tolist()) != set(range(classes)):
+        raise LatentlabError(
+            "gmm.init: 'labelled' starts at the class means of the validation images, and some "
+            "class has none there; raise data.validation_fraction, or set gmm.init to kmeans"
+        )
+    points = _doubles(labelled.latents)
+    means = np.stack([points[labelled.labels == label].mean(axis=0) for label in range(classes)])
+    spread = float(np.square(points - means[labelled.labels]).mean())
+    dimensions = points.shape[1]
+    # All the same width: EM widens what needs it, and no class starts as a needle.
+    precision = np.full((components, dimensions), 1 / max(spread, 1e-12))
+    shaped = {
+        "full": precision[:, :, None] * np.eye(dimensions),
+        "tied": precision[0] * np.eye(dimensions),
+        "diag": precision,
+        "spherical": precision[:, 0],
+    }[settings.covariance]
+    weights = np.full(components, 1 / components)
+    return {"weights_init": weights, "means_init": means, "precisions_init": shaped}
+
+
 def _fit_regularised(
     points: Array,
     components: int,
-    covariance: Covariance,
-    starts: int,
-    max_iterations: int,
-    added: float,
+    settings: GmmParams,
     variance: float,
     seed: int,
+    start: dict[str, Array],
 ) -> tuple[GaussianMixture, float]:
     """The fitted estimator, and what had to be added to the covariances to get it."""
+    added = settings.regularisation * variance
     for escalation in range(ESCALATIONS + 1):
         model = GaussianMixture(
             components,
-            covariance_type=covariance,
-            n_init=starts,
-            max_iter=max_iterations,
+            covariance_type=settings.covariance,
+            n_init=1 if start else settings.starts,
+            max_iter=settings.max_iterations,
             reg_covar=added,
             random_state=seed,
+            **start,
         )
         try:
             with warnings.catch_warnings():
@@ -304,9 +395,9 @@ def _fit_regularised(
             continue
         if not model.converged_:
             raise LatentlabError(
-                f"gmm.max_iterations: the likeliest of {starts} fits of {components} components "
-                f"did not converge in {max_iterations} steps; raise it, lower gmm.components, or "
-                "raise gmm.regularisation"
+                f"gmm.max_iterations: the likeliest of {settings.starts} fits of {components} "
+                f"components did not converge in {settings.max_iterations} steps; raise it, lower "
+                "gmm.components (or gmm.candidates), or raise gmm.regularisation"
             )
         return model, added
     raise AssertionError("every escalation returns, continues or raises")

@@ -11,7 +11,7 @@ One row a test image, then one an anomaly:
 ``predicted_label``   name of the class that the image's cluster carries; empty without one
 ``cluster``           component of the mixture, 0 the heaviest
 ``reconstruction_error``  squared error a pixel of the posterior-mean reconstruction
-``anomaly_score``     reconstruction error in units of the threshold
+``anomaly_score``     0 for the middle one of normal images, 1 at the threshold
 ``is_anomaly``        whether the score is above 1
 ===================== ==================================================================
 
@@ -47,6 +47,7 @@ class Predictions(NamedTuple):
         predicted: Class of each image's cluster, shape ``(N,)``; -1 without class.
         clusters: Shape ``(N,)``.
         errors: Squared error a pixel, shape ``(N,)``.
+        anomaly_scores: Above 1 for what is called anomalous, shape ``(N,)``.
     """
 
     split: str
@@ -56,10 +57,16 @@ class Predictions(NamedTuple):
     predicted: npt.NDArray[np.int64]
     clusters: npt.NDArray[np.int64]
     errors: npt.NDArray[np.float32]
+    anomaly_scores: npt.NDArray[np.float64]
 
 
 def predictions_of(
-    split: str, images: ImageSplit, latents: Latents, mixture: Mixture, rows: int | None
+    split: str,
+    images: ImageSplit,
+    latents: Latents,
+    mixture: Mixture,
+    anomaly_scores: npt.NDArray[np.float64],
+    rows: int | None,
 ) -> Predictions:
     """Gather what is known of one split.
 
@@ -68,6 +75,7 @@ def predictions_of(
         images: The images and their labels.
         latents: Of the same images, with reconstructions.
         mixture: Whose components the images are assigned to.
+        anomaly_scores: Of the same images, shape ``(N,)``.
         rows: At most so many images, from the first on; ``None`` for all.
     """
     clusters = mixture.predict(latents.mean[:rows]) if len(latents.mean) else np.zeros(0, np.int64)
@@ -79,6 +87,7 @@ def predictions_of(
         predicted=mixture.component_class[clusters],
         clusters=clusters,
         errors=latents.squared_error[:rows],
+        anomaly_scores=anomaly_scores[:rows],
     )
 
 
@@ -88,7 +97,6 @@ def write_predictions(
     *,
     class_names: Sequence[str],
     pixel_range: PixelRange,
-    threshold: float,
 ) -> None:
     """Write the parts below one another, a chunk of rows at a time.
 
@@ -97,14 +105,13 @@ def write_predictions(
         parts: In the order of the file.
         class_names: One name for each label.
         pixel_range: Of the pixels in the file.
-        threshold: The error above which an image is called anomalous.
     """
     with replacing(path) as temporary, temporary.open("wb") as file:
         written = 0
         for part in parts:
             for start in range(0, len(part.images), CHUNK):
                 rows = slice(start, start + CHUNK)
-                frame = _frame(part, rows, written, class_names, pixel_range, threshold)
+                frame = _frame(part, rows, written, class_names, pixel_range)
                 frame.write_csv(file, include_header=written == 0, float_precision=DECIMALS)
                 written += len(frame)
 
@@ -115,7 +122,6 @@ def _frame(
     first_id: int,
     class_names: Sequence[str],
     pixel_range: PixelRange,
-    threshold: float,
 ) -> pl.DataFrame:
     errors = part.errors[rows].astype(np.float64)
     count = len(errors)
@@ -131,8 +137,8 @@ def _frame(
         pl.Series("predicted_label", _names(part.predicted[rows], class_names), dtype=pl.String),
         pl.Series("cluster", part.clusters[rows]),
         pl.Series("reconstruction_error", errors),
-        pl.Series("anomaly_score", errors / threshold),
-        pl.Series("is_anomaly", errors > threshold),
+        pl.Series("anomaly_score", part.anomaly_scores[rows]),
+        pl.Series("is_anomaly", part.anomaly_scores[rows] > 1),
     )
 
 

@@ -27,9 +27,12 @@ class Results:
         test: Latents of the test images, with reconstructions.
         anomalies: The same of the anomalies.
         mixture: Fitted on the train latents.
-        scores: Columns group, metric, value.
+        candidates: Columns components, bic; a row for each number of components compared.
+        scores: Columns group, metric, value, low, high.
         confusion: True classes by the class of the cluster; ``None`` without labels.
-        roc: Columns false_positive_rate, true_positive_rate; ``None`` without anomalies.
+        roc: Columns score, false_positive_rate, true_positive_rate; ``None`` without anomalies.
+        suspicion: Columns split, anomaly_score, and each score by its name; a row for each test
+            image, then for each anomaly.
     """
 
     model: str
@@ -39,9 +42,11 @@ class Results:
     test: Latents
     anomalies: Latents
     mixture: Mixture
+    candidates: pd.DataFrame
     scores: pd.DataFrame
     confusion: pd.DataFrame | None
     roc: pd.DataFrame | None
+    suspicion: pd.DataFrame
 
     def score(self, group: str, metric: str) -> float:
         """One figure of the scores.
@@ -77,30 +82,36 @@ def read_results(
     folder = evaluated / model
     return Results(
         model=model,
-        history=_read_csv(models / model / "history.csv", "epoch", "train_total", "kept"),
+        history=read_table(models / model / "history.csv", "epoch", "train_total", "kept"),
         train=read_latents(latents / model / "train", len(train_labels)),
         train_labels=train_labels,
         test=read_latents(latents / model / "test"),
         anomalies=read_latents(latents / model / "anomalies"),
         mixture=load_mixture(models / model / "mixture.npz"),
-        scores=_read_csv(folder / "scores.csv", "group", "metric", "value"),
+        candidates=read_table(models / model / "candidates.csv", "components", "bic"),
+        scores=read_table(folder / "scores.csv", "group", "metric", "value", "low", "high"),
         confusion=_read_optional(folder / "confusion.csv", "actual", "none"),
-        roc=_read_optional(folder / "roc.csv", "false_positive_rate", "true_positive_rate"),
+        roc=_read_optional(folder / "roc.csv", "score", "true_positive_rate"),
+        suspicion=read_table(folder / "anomaly_scores.csv", "split", "anomaly_score"),
     )
 
 
-def _read_optional(path: Path, *columns: str) -> pd.DataFrame | None:
-    return _read_csv(path, *columns) if path.exists() else None
+def read_table(path: Path, *columns: str) -> pd.DataFrame:
+    """A table with at least these columns; a column ``actual`` is the index.
 
-
-def _read_csv(path: Path, *columns: str) -> pd.DataFrame:
-    """A table with at least these columns and one row; a column ``actual`` is the index."""
+    Raises:
+        LatentlabError: If it is missing or damaged.
+    """
     try:
         # Class names are text, also where they look like numbers.
         frame = pd.read_csv(path, dtype={"actual": str}, keep_default_na="actual" not in columns)
         missing = [column for column in columns if column not in frame]
-        if missing or frame.empty:
-            raise ValueError(f"no column {missing[0]}" if missing else "no row")
+        if missing:
+            raise ValueError(f"no column {missing[0]}")
     except (OSError, ValueError) as error:
         raise LatentlabError(f"{path}: not a readable table ({error}); {REMEDY}") from error
     return frame.set_index("actual") if "actual" in columns else frame
+
+
+def _read_optional(path: Path, *columns: str) -> pd.DataFrame | None:
+    return read_table(path, *columns) if path.exists() else None

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
+from latentlab.config import Binarise
 from latentlab.datasets.base import NO_LABEL, DataSet, ImageSource, Labels
 from latentlab.errors import LatentlabError, choices
 from latentlab.files import ArrayWriter, write_array
+from latentlab.images import INTENSITIES, binarised
 
 Indices = npt.NDArray[np.intp]
 
@@ -194,24 +197,44 @@ def thin(indices: Indices, labels: Labels, limit: int | None, seed: int) -> Indi
     return chosen
 
 
-def write_split(folder: Path, part: Part, size: int, channels: int) -> str:
+def write_split(
+    folder: Path,
+    part: Part,
+    size: int,
+    channels: int,
+    *,
+    binarise: Binarise = "none",
+    rng: np.random.Generator | None = None,
+    keep_intensities: bool = False,
+) -> str:
     """Write one split a batch at a time, as ``images.npy`` and ``labels.npy``.
 
     Args:
-        folder: Where the two files go.
+        folder: Where the files go.
         part: What to write.
         size: Pixels a side.
         channels: 1 or 3.
+        binarise: How pixels become black and white, if they do.
+        rng: Of the one draw of each pixel that ``stochastic`` keeps.
+        keep_intensities: Whether to write the grey levels behind such draws too, as
+            ``intensities.npy``, so that training can draw anew.
 
     Returns:
         SHA-256 of pixels and labels.
     """
-    digest = hashlib.sha256()
+    digest, rng = hashlib.sha256(), rng or np.random.default_rng(0)
     shape = (len(part.indices), channels, size, size)
-    with ArrayWriter(folder / "images.npy", shape, np.uint8) as images:
+    with ExitStack() as files:
+        images = files.enter_context(ArrayWriter(folder / "images.npy", shape, np.uint8))
+        grey = None
+        if keep_intensities and binarise == "stochastic":
+            grey = files.enter_context(ArrayWriter(folder / INTENSITIES, shape, np.uint8))
         for chunk in part.source.chunks(part.indices, size, channels):
-            images.write(chunk)
-            digest.update(chunk.tobytes())
+            if grey:
+                grey.write(chunk)
+            pixels = binarised(chunk, binarise, rng)
+            images.write(pixels)
+            digest.update(pixels.tobytes())
     labels = part.labels.astype(np.int64)
     write_array(folder / "labels.npy", labels)
     digest.update(labels.tobytes())

@@ -9,13 +9,19 @@ from latentlab.projection import to_plane
 from latentlab.results import Results
 
 SPLITS = ("train", "validation")
-ROC_POINTS = 200
+ROC_POINTS = 60
 SCATTER_POINTS = 400
 
 
-def scores(results: Sequence[Results]) -> pd.DataFrame:
-    """Every figure of every model: model, group, metric, value."""
-    return _stack({each.model: each.scores for each in results})
+def scores(results: Sequence[Results], reference: pd.DataFrame) -> pd.DataFrame:
+    """Every figure of every model: model, group, metric, value, low, high.
+
+    Args:
+        results: One a model.
+        reference: Figures without a model, which come last under the name ``reference``.
+    """
+    frames = {each.model: each.scores for each in results}
+    return _stack(frames if reference.empty else frames | {"reference": reference})
 
 
 def curves(results: Sequence[Results]) -> pd.DataFrame:
@@ -44,12 +50,13 @@ def confusion(results: Sequence[Results]) -> pd.DataFrame:
 
 
 def roc(results: Sequence[Results]) -> pd.DataFrame:
-    """ROC of the reconstruction error, thinned: model, false and true positive rate."""
+    """ROC of each anomaly score, thinned: model, score, false and true positive rate."""
     frames = {}
     for each in results:
         if each.roc is not None:
-            rows = np.linspace(0, len(each.roc) - 1, min(len(each.roc), ROC_POINTS)).astype(int)
-            frames[each.model] = each.roc.iloc[rows]
+            curves = [curve for _, curve in each.roc.groupby("score", sort=False)]
+            thinned = [curve.iloc[_spread(len(curve), ROC_POINTS)] for curve in curves]
+            frames[each.model] = pd.concat(thinned)
     return _stack(frames)
 
 
@@ -76,6 +83,11 @@ def latents(
             }
         )
     return _stack(frames)
+
+
+def _spread(total: int, count: int) -> np.ndarray:
+    """At most so many rows, evenly, the first and the last among them."""
+    return np.linspace(0, total - 1, min(total, count)).astype(int)
 
 
 def _stack(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler, OneCycleLR
 
-from latentlab.batches import in_order, shuffled, to_pixels
+from latentlab.batches import drawn_anew, in_order, shuffled, to_pixels
 from latentlab.config import Optimizer, PixelRange, Schedule
 from latentlab.errors import LatentlabError
 from latentlab.models.base import ImageModel
@@ -24,6 +24,7 @@ def fit(
     validation: Data,
     *,
     pixel_range: PixelRange,
+    resample: bool,
     epochs: int,
     batch_size: int,
     learning_rate: float,
@@ -42,6 +43,8 @@ def fit(
         train: Images, uint8 of shape ``(N, C, H, W)``, and labels, int64 of shape ``(N,)``.
         validation: The same; may be empty.
         pixel_range: Range of the pixels that the model sees.
+        resample: Whether the training images are grey levels of which black and white ones are
+            drawn anew at every step; those of validation are as they are.
         epochs: Passes over the training images.
         batch_size: Images a step; the last batch of an epoch may be smaller.
         learning_rate: Step size of the optimiser, the highest that the schedule reaches.
@@ -73,6 +76,8 @@ def fit(
         model.train()
         sums: list[Tensor] = []
         for batch, classes in shuffled(images, labels, batch_size, order):
+            if resample:
+                batch = drawn_anew(batch, noise)
             losses = model.loss(to_pixels(batch, pixel_range, device), classes, noise)
             steps.zero_grad(set_to_none=True)
             losses.total.mean().backward()

@@ -4,20 +4,20 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from latentlab.errors import LatentlabError
 from latentlab.files import REMEDY, replacing
-from latentlab.models.base import ImageModel
 
 
-def save_weights(model: ImageModel, path: Path) -> None:
+def save_weights(model: nn.Module, path: Path) -> None:
     """Write a model's weights and buffers."""
     with replacing(path) as temporary:
         state = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
         save_file(state, temporary)
 
 
-def load_weights(model: ImageModel, path: Path) -> None:
+def load_weights(model: nn.Module, path: Path) -> None:
     """Put saved weights into a model of the same architecture, in place.
 
     Raises:

@@ -4,7 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
-from latentlab.metrics.anomaly import auroc, roc, threshold
+from latentlab.metrics.anomaly import (
+    auroc,
+    average_precision,
+    calibrate,
+    false_positive_rate,
+    roc,
+)
 
 RNG = np.random.default_rng(0)
 NORMAL, ANOMALOUS = RNG.normal(0, 1, 200), RNG.normal(1, 1, 50)
@@ -30,7 +36,37 @@ def test_the_area_under_the_curve_is_auroc():
     assert curve.false_positive_rate[[0, -1]].tolist() == [0, 1]
 
 
-@given(st.floats(0.05, 0.95))
+def test_average_precision_is_the_mean_precision_at_each_anomaly():
+    truth = np.repeat([0, 1], [200, 50])
+    order = np.argsort(-np.concatenate([NORMAL, ANOMALOUS]))
+    hits = truth[order]
+    precision = np.cumsum(hits) / np.arange(1, 251)
+    expected = precision[hits == 1].mean()
+    assert average_precision(NORMAL, ANOMALOUS) == pytest.approx(expected)
+
+
+@given(st.floats(0.05, 1.0))
+def test_the_false_positive_rate_is_that_of_the_curve(sensitivity):
+    curve = roc(NORMAL, ANOMALOUS)
+    reached = curve.true_positive_rate >= sensitivity - 1e-9
+    expected = curve.false_positive_rate[reached].min()
+    found = false_positive_rate(NORMAL, ANOMALOUS, sensitivity)
+    # scikit-learn drops points on a straight line: the curve may be a step to the right.
+    assert found <= expected + 1e-9
+    lowest = np.sort(ANOMALOUS)[::-1][int(np.ceil(sensitivity * 50 - 1e-9)) - 1]
+    assert found == (lowest <= NORMAL).mean()
+
+
+@given(st.floats(0.55, 0.95))
 def test_the_threshold_leaves_its_share_of_normal_scores_above(quantile):
-    above = (threshold(quantile=quantile, normal=NORMAL) < NORMAL).mean()
+    calibration = calibrate(NORMAL, quantile)
+    above = (calibration.relative(NORMAL) > 1).mean()
     assert above == pytest.approx(1 - quantile, abs=0.01)
+    assert (calibration.relative(NORMAL) > 0).mean() == 0.5
+
+
+def test_a_relative_score_keeps_the_order_also_of_negative_scores():
+    calibration = calibrate(NORMAL - 100, 0.95)
+    np.testing.assert_array_equal(
+        np.argsort(calibration.relative(NORMAL - 100)), np.argsort(NORMAL)
+    )

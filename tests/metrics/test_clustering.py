@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from latentlab.metrics.classification import confusion, macro_scores
-from latentlab.metrics.clustering import accuracy, ari, nmi
+from latentlab.metrics.classification import calibration_error, confusion, macro_scores
+from latentlab.metrics.clustering import ari, nmi, silhouette
 
 LABELS = np.repeat(np.arange(4), 25)
 CONSTANT = np.zeros(100, int)
@@ -43,8 +43,32 @@ def test_nmi_is_mutual_information_over_the_mean_entropy():
     assert nmi(LABELS, RANDOM) == pytest.approx(mutual / ((rows + columns) / 2))
 
 
-def test_accuracy_counts_clusters_without_class_as_wrong():
-    assert accuracy(np.array([0, 1, 1, 2]), np.array([0, 1, -1, -1])) == 0.5
+def test_silhouette_is_the_mean_of_its_definition():
+    points, clusters = np.random.default_rng(0).normal(size=(30, 2)), np.arange(30) % 3
+    distances = np.linalg.norm(points[:, None] - points, axis=-1)
+    values = []
+    for i in range(30):
+        means = [distances[i, clusters == k].sum() / (10 - (k == clusters[i])) for k in range(3)]
+        own, other = means[clusters[i]], min(means[: clusters[i]] + means[clusters[i] + 1 :])
+        values.append((other - own) / max(own, other))
+    assert silhouette(points, clusters) == pytest.approx(np.mean(values))
+    assert silhouette(clusters[:, None] + 0.01 * points, clusters) > 0.9
+
+
+def test_calibration_error_is_the_gap_of_each_bin_by_its_weight():
+    confidence = np.array([0.95, 0.95, 0.95, 0.55])
+    right = np.array([True, True, False, True])
+    expected = 3 / 4 * abs(2 / 3 - 0.95) + 1 / 4 * abs(1 - 0.55)
+    assert calibration_error(confidence, right, bins=10) == pytest.approx(expected)
+
+
+def test_calibration_error_of_honest_confidence_is_small_and_of_bluster_large():
+    rng = np.random.default_rng(0)
+    confidence = rng.uniform(0.3, 1, 20_000)
+    assert calibration_error(confidence, rng.random(20_000) < confidence) < 0.02
+    assert calibration_error(np.ones(20_000), rng.random(20_000) < 0.6) == pytest.approx(
+        0.4, abs=0.02
+    )
 
 
 def test_macro_scores_weigh_classes_and_not_images():

@@ -25,6 +25,11 @@ SMALL = {
     "latent_dim": 3,
     "threads": 1,
     "gmm.starts": 1,
+    "gmm.candidates": [2, 3],
+    "reference.epochs": 1,
+    "evaluate.generated": 20,
+    "evaluate.importance_samples": 3,
+    "evaluate.resamples": 100,
     "plot.examples": 3,
     "models.conv_autoencoder.filters": [4, 6],
     "models.vae.hidden": [16],
@@ -223,7 +228,7 @@ def test_only_models_that_run_are_exported_and_drawn(workspace):
     run("export")
     run("plot")
     assert [path.name for path in (workspace / "data/predictions").iterdir()] == ["vae"]
-    assert set(pd.read_csv(workspace / "plots/scores.csv")["model"]) == {"vae"}
+    assert set(pd.read_csv(workspace / "plots/scores.csv")["model"]) == {"vae", "reference"}
 
 
 def test_export_rows_limits_both_parts(workspace):
@@ -274,6 +279,62 @@ def test_a_conditional_model_draws_samples_of_each_class(workspace):
     for stage in ("train", "encode", "fit_gmm", "evaluate", "plot"):
         run(stage, "cvae")
     assert (workspace / "plots/images/cvae/samples_class.png").exists()
+    assert "class_agreement" in set(pd.read_csv(workspace / "plots/scores.csv")["metric"])
+
+
+def changed(workspace, **changes):
+    """Edit the params of a workspace; a section is given as a mapping of what changes in it."""
+    params = yaml.safe_load((workspace / "params.yaml").read_text())
+    for key, value in changes.items():
+        params[key] = params[key] | value if isinstance(value, dict) else value
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+
+
+def test_black_and_white_images_have_a_likelihood(workspace):
+    changed(workspace, run_models=["vae"], data={"binarise": "stochastic"})
+    for stage in STAGES:
+        run(stage)
+    for name in ("train", "validation", "test", "anomalies"):
+        assert set(np.unique(read_split(workspace / f"data/processed/{name}").images)) == {0, 255}
+    grey = np.load(workspace / "data/processed/train/intensities.npy")
+    assert len(np.unique(grey)) > 10
+    scores = pd.read_csv(workspace / "plots/scores.csv").set_index(["group", "metric"])["value"]
+    elbo, iwae = scores["vae", "elbo"], scores["vae", "iwae"]
+    assert elbo == pytest.approx(-scores["reconstruction", "nll"] - scores["vae", "kl"], rel=1e-4)
+    assert iwae == pytest.approx(elbo, rel=0.05)
+    assert scores["vae", "bits_per_dimension"] == pytest.approx(-iwae / 64 / np.log(2), rel=1e-4)
+    assert ("vae", "objective") not in scores
+
+
+def test_one_class_against_the_others(workspace):
+    others = [0, 1, 2, 3, 4, 5, 6, 7, 9]
+    changed(
+        workspace,
+        run_models=["vae"],
+        data={"anomalies": {"classes": others}},
+        gmm={"components": 2, "candidates": None},
+        evaluate={"anomaly_score": "neighbours"},
+    )
+    for stage in STAGES:
+        run(stage)
+    assert read_about(workspace / "data/processed/about.json").class_names == ("8",)
+    scores = pd.read_csv(workspace / "plots/scores.csv").set_index(["group", "metric"])["value"]
+    assert scores["anomaly", "auroc"] == scores["anomaly.neighbours", "auroc"]
+    assert "generation" not in scores.index.get_level_values("group")
+    # The verdicts of prediction.csv are those of the score that counts.
+    frame = pd.read_csv(workspace / "data/predictions/vae/prediction.csv")
+    suspects = frame.groupby("split")["is_anomaly"].mean()
+    assert suspects["test"] == pytest.approx(scores["anomaly", "false_positive_rate"], rel=1e-5)
+    assert suspects["anomaly"] == pytest.approx(scores["anomaly", "true_positive_rate"], rel=1e-5)
+
+
+def test_a_mixture_may_start_from_labels(workspace):
+    changed(workspace, gmm={"init": "labelled"}, evaluate={"transductive": False})
+    for stage in ("fit_gmm", "evaluate"):
+        run(stage)
+    scores = pd.read_csv(workspace / "data/evaluation/vae/scores.csv")
+    assert "accuracy_transductive" not in set(scores["metric"])
+    assert "calibration_error" in set(scores["metric"])
 
 
 def test_classes_held_out_become_the_anomalies(workspace):
@@ -306,7 +367,12 @@ def test_a_folder_of_images_runs_through_without_classes(workspace, monkeypatch)
     about = read_about(workspace / "data/processed/about.json")
     assert (about.image_size, about.channels, about.class_names) == (12, 3, ())
     scores = pd.read_csv(workspace / "plots/scores.csv")
-    assert set(scores["group"]) == {"reconstruction", "vae", "mixture"}
+    assert set(scores["group"]) == {
+        "reconstruction",
+        "vae",
+        "latent",
+        "mixture",
+    }
     drawn = {path.stem for path in (workspace / "plots/images/vae").iterdir()}
     assert not drawn & {"confusion", "roc", "errors", "fooled", "arithmetic"}
     assert {"interpolation", "traversal", "latents"} <= drawn

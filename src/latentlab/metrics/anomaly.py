@@ -1,10 +1,11 @@
 """How well a score tells anomalies from normal images; larger scores are more anomalous."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import roc_auc_score, roc_curve
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 Floats = npt.NDArray[np.floating]
 
@@ -41,14 +42,71 @@ def roc(normal: Floats, anomalous: Floats) -> Roc:
     return Roc(false_positive_rate, true_positive_rate)
 
 
-def threshold(normal: Floats, quantile: float) -> float:
-    """The score above which an image is called anomalous: a quantile of normal scores.
+def average_precision(normal: Floats, anomalous: Floats) -> float:
+    r"""Precision averaged over the anomalies as they are found: 1 is best.
+
+    .. math:: \sum_n (R_n - R_{n-1}) P_n
+
+    Chance is the share of anomalies, so figures of different shares do not compare.
+
+    Args:
+        normal: Scores of normal images, shape ``(N,)``.
+        anomalous: Scores of anomalies, shape ``(M,)``.
+
+    Example:
+        >>> average_precision(np.array([0.1, 0.35]), np.array([0.3, 0.4])).__round__(4)
+        0.8333
+    """
+    return float(average_precision_score(*_truth_and_scores(normal, anomalous)))
+
+
+def false_positive_rate(normal: Floats, anomalous: Floats, sensitivity: float = 0.95) -> float:
+    """Share of normal images suspected when so many of the anomalies are found: 0 is best.
+
+    Args:
+        normal: Scores of normal images, shape ``(N,)``.
+        anomalous: Scores of anomalies, shape ``(M,)``.
+        sensitivity: Share of the anomalies to find, in ``(0, 1]``.
+
+    References:
+        Hendrycks & Gimpel, A Baseline for Detecting Out-of-Distribution Examples (2017); "FPR at
+        95 % TPR". https://arxiv.org/abs/1610.02136
+
+    Example:
+        >>> false_positive_rate(np.array([0.1, 0.35]), np.array([0.3, 0.4]))
+        0.5
+    """
+    wanted = math.ceil(sensitivity * len(anomalous) - 1e-9)
+    lowest = np.sort(anomalous)[len(anomalous) - wanted]
+    return float(np.mean(normal >= lowest))
+
+
+class Calibration(NamedTuple):
+    """What an anomaly score gives to normal images that took no part in training.
+
+    Attributes:
+        middle: Their median.
+        threshold: The quantile above which an image is called anomalous.
+    """
+
+    middle: float
+    threshold: float
+
+    def relative(self, scores: Floats) -> Floats:
+        """Scores on a scale where 0 is the middle of normal images and 1 is the threshold."""
+        span = self.threshold - self.middle
+        return (np.asarray(scores, dtype=np.float64) - self.middle) / (span or 1.0)
+
+
+def calibrate(normal: Floats, quantile: float) -> Calibration:
+    """Middle and threshold of the scores of normal images.
 
     Args:
         normal: Scores of normal images that took no part in training, shape ``(N,)``.
-        quantile: In ``(0, 1)``; 0.95 calls one normal image in twenty anomalous.
+        quantile: In ``(0.5, 1)``; 0.95 calls one normal image in twenty anomalous.
     """
-    return float(np.quantile(np.asarray(normal, dtype=np.float64), quantile))
+    middle, limit = np.quantile(np.asarray(normal, dtype=np.float64), [0.5, quantile])
+    return Calibration(float(middle), float(limit))
 
 
 def _truth_and_scores(normal: Floats, anomalous: Floats) -> tuple[npt.NDArray[np.intp], Floats]:

@@ -7,6 +7,8 @@ import numpy.typing as npt
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.floating]
+Right = npt.NDArray[np.bool_]
 
 
 class MacroScores(NamedTuple):
@@ -32,6 +34,31 @@ def macro_scores(labels: Integers, predicted: Integers, classes: int) -> MacroSc
         labels, predicted, labels=range(classes), average="macro", zero_division=0
     )
     return MacroScores(float(precision), float(recall), float(f1))
+
+
+def calibration_error(confidence: Floats, right: Right, bins: int = 15) -> float:
+    r"""Expected calibration error: how far confidence is from accuracy, in ``[0, 1]``; 0 is best.
+
+    .. math:: \sum_b \frac{n_b}{N} \left| \operatorname{acc}(b) - \operatorname{conf}(b) \right|
+
+    Args:
+        confidence: Probability of the predicted class, shape ``(N,)``.
+        right: Whether the prediction is the class, shape ``(N,)``.
+        bins: Equally wide bins of confidence.
+
+    References:
+        Guo et al., On Calibration of Modern Neural Networks (2017), equation 3.
+        https://arxiv.org/abs/1706.04599
+
+    Example:
+        >>> sure = np.array([0.9, 0.9, 0.9, 0.9])
+        >>> round(calibration_error(sure, np.array([True, True, True, False])), 4)
+        0.15
+    """
+    # A bin holds its upper edge, as in the paper; a confidence of 0 belongs to the first.
+    of_bin = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    surplus = np.bincount(of_bin, weights=confidence - right, minlength=bins)
+    return float(np.abs(surplus).sum() / len(confidence))
 
 
 def confusion(labels: Integers, predicted: Integers, classes: int) -> npt.NDArray[np.int64]:

@@ -5,21 +5,32 @@ Clusters are named on train and scored on test, so no test label takes part in t
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from sklearn.metrics import (
+    adjusted_rand_score,
+    normalized_mutual_info_score,
+    silhouette_score,
+)
 
 Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.floating]
 
 
-def accuracy(labels: Integers, predicted: Integers) -> float:
-    """Share of images whose cluster carries their class, in ``[0, 1]``; 1 is best.
+def silhouette(points: Floats, clusters: Integers) -> float:
+    r"""How much nearer points are to their own cluster than to the next one: -1 to 1, 1 is best.
 
-    An image in a cluster without class (-1) counts as wrong.
+    .. math:: \frac1N \sum_i \frac{b_i - a_i}{\max(a_i, b_i)}
+
+    with :math:`a` the mean distance to the own cluster and :math:`b` to the nearest other one. No
+    label takes part. Clusters of one point count 0.
 
     Args:
-        labels: True classes, shape ``(N,)``.
-        predicted: Classes of the images' clusters, shape ``(N,)``.
+        points: Shape ``(N, D)``; distances are Euclidean, so memory grows with ``N`` squared.
+        clusters: Shape ``(N,)``, two different ones or more, and not every point its own.
+
+    References:
+        Rousseeuw, Silhouettes (1987). https://doi.org/10.1016/0377-0427(87)90125-7
     """
-    return float(np.mean(labels == predicted))
+    return float(silhouette_score(points, clusters))
 
 
 def nmi(labels: Integers, clusters: Integers) -> float:

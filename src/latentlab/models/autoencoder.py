@@ -41,7 +41,12 @@ class Autoencoder(ImageModel):
         """Decode to images in the pixel range."""
         return self.likelihood.pixels(self.decoder(latents))
 
+    def reconstruction_loss(self, latents: Tensor, images: Tensor) -> Tensor:
+        """Loss of each image if its latent were this one."""
+        loss: Tensor = self.likelihood(self.decoder(latents), images)
+        return loss
+
     def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Losses:
         """Reconstruction loss of each image."""
-        reconstruction = self.likelihood(self.decoder(self.encoder(images)), images)
+        reconstruction = self.reconstruction_loss(self.encoder(images), images)
         return Losses(total=reconstruction, reconstruction=reconstruction, kl=None)

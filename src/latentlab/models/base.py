@@ -62,6 +62,13 @@ class ImageModel(nn.Module, ABC):
         """Decode to images in the pixel range; a conditional model heeds the labels, if given."""
 
     @abstractmethod
+    def reconstruction_loss(self, latents: Tensor, images: Tensor) -> Tensor:
+        """Loss of each image if its latent were this one, shape ``(B,)``.
+
+        In nats it is the negative log-likelihood; a conditional model is told no class.
+        """
+
+    @abstractmethod
     def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Losses:
         """Loss terms of each image.
 

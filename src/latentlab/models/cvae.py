@@ -62,6 +62,12 @@ class CVAE(ImageModel):
             labels = torch.full((len(latents),), NO_CLASS, device=latents.device)
         return self.likelihood.pixels(self._logits(latents, labels))
 
+    def reconstruction_loss(self, latents: Tensor, images: Tensor) -> Tensor:
+        """Loss of each image if its latent were this one, under the null label."""
+        hidden = torch.full((len(images),), NO_CLASS, device=images.device)
+        loss: Tensor = self.likelihood(self._logits(latents, hidden), images)
+        return loss
+
     def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Losses:
         """Reconstruction loss of one posterior sample, and the exact KL, of each image."""
         device = images.device

@@ -50,11 +50,16 @@ class VAE(ImageModel):
         """Decode to images in the pixel range."""
         return self.likelihood.pixels(self.decoder(latents))
 
+    def reconstruction_loss(self, latents: Tensor, images: Tensor) -> Tensor:
+        """Loss of each image if its latent were this one."""
+        loss: Tensor = self.likelihood(self.decoder(latents), images)
+        return loss
+
     def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Losses:
         """Reconstruction loss of one posterior sample, and the exact KL, of each image."""
         mean, log_var = self.encoder(images).chunk(2, dim=1)
         noise = torch.randn(mean.shape, generator=generator, device=mean.device)
-        logits = self.decoder(mean + torch.exp(0.5 * log_var) * noise)
-        reconstruction = self.likelihood(logits, images)
+        latents = mean + torch.exp(0.5 * log_var) * noise
+        reconstruction = self.reconstruction_loss(latents, images)
         kl = gaussian_kl(mean, log_var)
         return Losses(total=reconstruction + self.beta * kl, reconstruction=reconstruction, kl=kl)

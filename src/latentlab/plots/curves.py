@@ -1,7 +1,8 @@
 """Curves over epochs and thresholds."""
 
+from collections.abc import Mapping
+
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -45,21 +46,31 @@ def loss_curves(history: pd.DataFrame, unit: str, title: str) -> Figure:
     return figure
 
 
-def roc_curve(
-    false_positive_rate: npt.NDArray[np.float64],
-    true_positive_rate: npt.NDArray[np.float64],
-    auroc: float,
-    title: str,
-) -> Figure:
-    """Share of anomalies found over share of normal images mistaken for them."""
+def roc_curves(curves: pd.DataFrame, areas: Mapping[str, float], title: str) -> Figure:
+    """Share of anomalies found over share of normal images mistaken for them, a line a score.
+
+    Args:
+        curves: Columns score, false_positive_rate, true_positive_rate.
+        areas: AUROC of each score, in the order of the legend; the first line is the thickest.
+        title: Above the picture.
+    """
     figure = new_figure(4.5)
     axes = figure.subplots()
-    axes.plot(false_positive_rate, true_positive_rate, color=colour(0), label=f"AUROC {auroc:.4f}")
+    for index, (score, area) in enumerate(areas.items()):
+        curve = curves[curves["score"] == score]
+        axes.plot(
+            curve["false_positive_rate"],
+            curve["true_positive_rate"],
+            color=colour(index),
+            linewidth=1.0 if index else 2.2,
+            zorder=2.0 if index else 3.0,
+            label=f"{score}: {area:.4f}",
+        )
     axes.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle=":", label="chance: 0.5")
     axes.set_xlabel("false positive rate (normal images called anomalous)")
     axes.set_ylabel("true positive rate (anomalies found)")
     axes.set_aspect("equal")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="lower right", title="AUROC by")
     figure.suptitle(title, color=INK)
     return figure

@@ -1,0 +1,107 @@
+"""The oracle: a linear model with Gaussian pixels, whose likelihood has a closed form."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import multivariate_normal
+from torch import nn
+
+from latentlab import likelihood
+from latentlab.likelihood import importance_bounds
+from latentlab.losses import gaussian_nll
+from latentlab.models.vae import VAE
+
+CPU = torch.device("cpu")
+SHAPE = (1, 3, 3)
+SCALE = 0.3
+
+
+class LinearGaussian(nn.Module):
+    """Pixels that are Gaussian around the decoder's output itself."""
+
+    def forward(self, means, images):
+        return gaussian_nll(means, torch.tensor(np.log(SCALE)), images)
+
+
+class Gaussian(nn.Module):
+    """An encoder whose posterior is affine in the pixels."""
+
+    def __init__(self, matrix, log_var):
+        super().__init__()
+        self.matrix, self.log_var = matrix, log_var
+
+    def forward(self, images):
+        mean = (images.flatten(1) - 0.5) @ self.matrix.T
+        return torch.cat([mean, self.log_var.expand_as(mean)], dim=1)
+
+
+@pytest.fixture(scope="module")
+def weights():
+    """Columns at right angles, so that the true posterior has no correlation."""
+    random = np.random.default_rng(0).normal(0, 1, (9, 2))
+    return np.linalg.qr(random)[0] * [0.4, 0.2]
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(1).integers(60, 200, (50, *SHAPE)).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def exact(weights, images):
+    covariance = weights @ weights.T + SCALE**2 * np.eye(9)
+    return multivariate_normal(np.full(9, 0.5), covariance).logpdf(images.reshape(50, 9) / 255)
+
+
+def model(weights, *, spoil=1.0):
+    """The linear model with its true posterior, widened by ``spoil``."""
+    precision = 1 + (weights**2).sum(axis=0) / SCALE**2
+    matrix = torch.from_numpy(weights.T / SCALE**2 / precision[:, None]).float()
+    log_var = torch.from_numpy(np.log(spoil / precision)).float()
+    decoder = nn.Linear(2, 9)
+    with torch.no_grad():
+        decoder.weight.copy_(torch.from_numpy(weights))
+        decoder.bias.fill_(0.5)
+    unflattened = nn.Sequential(decoder, nn.Unflatten(1, SHAPE))
+    return VAE(Gaussian(matrix, log_var), unflattened, LinearGaussian(), 2, 1.0)
+
+
+def bounds(model, images, samples, seed=0):
+    found = importance_bounds(
+        model, images, samples=samples, pixel_range="unit", seed=seed, device=CPU
+    )
+    return np.concatenate(list(found))
+
+
+@pytest.mark.parametrize("samples", [1, 7])
+def test_under_the_true_posterior_every_sample_gives_the_likelihood(
+    samples, weights, images, exact
+):
+    found = bounds(model(weights), images, samples)
+    np.testing.assert_allclose(found, exact, atol=1e-4)
+
+
+def test_under_a_poor_posterior_the_bound_rises_to_the_likelihood(weights, images, exact):
+    poor = model(weights, spoil=3.0)
+    means = [bounds(poor, images, samples).mean() for samples in (1, 4, 2000)]
+    assert means == sorted(means)
+    # One sample is the evidence lower bound, well below: a mean of logarithms would stay there.
+    assert means[0] < exact.mean() - 0.3
+    assert means[-1] == pytest.approx(exact.mean(), abs=0.02)
+
+
+def test_one_sample_is_the_elbo_on_average(weights, images):
+    poor = model(weights, spoil=3.0)
+    pixels = torch.from_numpy(images).float() / 255
+    noise = torch.Generator().manual_seed(0)
+    losses = [poor.loss(pixels, torch.zeros(50), noise).total.mean().item() for _ in range(400)]
+    found = [bounds(poor, images, 1, seed).mean() for seed in range(400)]
+    assert np.mean(found) == pytest.approx(-np.mean(losses), abs=0.05)
+
+
+def test_chunks_do_not_change_the_number_of_samples(weights, images, exact, monkeypatch):
+    """Seven at a time of 1,000 leave a smaller last chunk, which must weigh as little as it is."""
+    monkeypatch.setattr(likelihood, "ROWS", 7 * likelihood.IMAGES)
+    found = bounds(model(weights, spoil=3.0), images, 1000)
+    np.testing.assert_allclose(found, exact, atol=0.25)
+    assert found.mean() == pytest.approx(exact.mean(), abs=0.03)

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist, mahalanobis
+
+from latentlab.latents import Latents
+from latentlab.mixture import fit_mixture
+from latentlab.suspicion import anomaly_scores, standardised
+
+RNG = np.random.default_rng(0)
+
+
+def latents_of(mean, variational=True):
+    count = len(mean)
+    return Latents(
+        mean=mean.astype(np.float32),
+        log_var=np.zeros_like(mean, np.float32) if variational else None,
+        squared_error=RNG.uniform(0.01, 0.1, count).astype(np.float32),
+        reconstruction=RNG.uniform(50, 90, count).astype(np.float32),
+        kl=RNG.uniform(5, 9, count).astype(np.float32) if variational else None,
+        reconstructions=None,
+    )
+
+
+TRAIN = latents_of(RNG.normal(0, [1.0, 3.0, 0.5], (200, 3)))
+VALIDATION = latents_of(RNG.normal(0, [1.0, 3.0, 0.5], (40, 3)))
+TEST = latents_of(RNG.normal(0, 2, (30, 3)))
+
+
+@pytest.fixture
+def mixture(params):
+    settings = params.gmm.model_copy(update={"components": 2})
+    return fit_mixture(TRAIN.mean, np.full(200, -1), classes=0, settings=settings, seed=0)
+
+
+@pytest.fixture
+def scores(mixture):
+    return anomaly_scores(TRAIN, VALIDATION, {"test": TEST}, mixture, neighbours=4)
+
+
+def test_the_objective_is_loss_plus_kl_and_only_of_variational_models(scores, mixture):
+    np.testing.assert_allclose(scores["test"]["objective"], TEST.reconstruction + TEST.kl)
+    plain = latents_of(TEST.mean, variational=False)
+    found = anomaly_scores(TRAIN, VALIDATION, {"test": plain}, mixture, neighbours=4)
+    assert "objective" not in found["test"]
+
+
+def test_density_is_that_of_the_mixture_turned_round(scores, mixture):
+    np.testing.assert_allclose(scores["test"]["density"], -mixture.log_density(TEST.mean))
+
+
+def test_mahalanobis_is_that_of_scipy(scores):
+    points = TRAIN.mean.astype(float)
+    inverse = np.linalg.inv(np.cov(points, rowvar=False, bias=True))
+    expected = [mahalanobis(mean, points.mean(axis=0), inverse) for mean in TEST.mean]
+    np.testing.assert_allclose(scores["test"]["mahalanobis"], expected, rtol=1e-5)
+
+
+def test_neighbours_is_the_distance_to_the_fourth_nearest(scores):
+    expected = np.sort(cdist(TEST.mean, TRAIN.mean), axis=1)[:, 3]
+    np.testing.assert_allclose(scores["test"]["neighbours"], expected, rtol=1e-4)
+
+
+def test_an_image_is_not_its_own_neighbour_where_train_calibrates(mixture):
+    nothing = latents_of(np.zeros((0, 3)))
+    found = anomaly_scores(TRAIN, nothing, {"none": nothing}, mixture, neighbours=4)
+    expected = np.sort(cdist(TRAIN.mean, TRAIN.mean), axis=1)[:, 4]
+    np.testing.assert_allclose(found["calibration"]["neighbours"], expected, rtol=1e-3)
+    assert all(len(values) == 0 for values in found["none"].values())
+
+
+def test_the_combination_weighs_both_by_validation(scores):
+    normal = scores["calibration"]
+    assert normal["combined"].mean() == pytest.approx(0, abs=1e-9)
+    parts = [
+        standardised(scores["test"][name], normal[name])
+        for name in ("reconstruction", "neighbours")
+    ]
+    np.testing.assert_allclose(scores["test"]["combined"], np.mean(parts, axis=0))
+    assert np.std(standardised(normal["neighbours"], normal["neighbours"])) == pytest.approx(1)

@@ -1,0 +1,101 @@
+"""Print mean and standard deviation of each figure over experiments that differ in their seed."""
+
+import json
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import pandas as pd
+import typer
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Experiment(NamedTuple):
+    """One finished experiment.
+
+    Attributes:
+        name: As ``dvc exp show`` calls it.
+        params: Every value of params.yaml under its dotted key.
+        metrics: Headline figures under ``model group.metric``.
+    """
+
+    name: str
+    params: dict[str, Any]
+    metrics: dict[str, float]
+
+
+def experiments(shown: list[dict[str, Any]]) -> list[Experiment]:
+    """Experiments with metrics in what ``dvc exp show --json`` prints, baselines left out."""
+    found = []
+    for baseline in shown:
+        for group in baseline.get("experiments") or ():
+            for state in group["revs"]:
+                content = state.get("data") or {}
+                params = content.get("params", {}).get("params.yaml", {}).get("data") or {}
+                metrics = {
+                    f"{Path(file).stem} {name}": value
+                    for file, measured in (content.get("metrics") or {}).items()
+                    for name, value in _flat(measured.get("data") or {}).items()
+                }
+                if metrics:
+                    name = state.get("name") or state["rev"][:7]
+                    found.append(Experiment(name, _flat(params), metrics))
+    return found
+
+
+def over(found: Iterable[Experiment], key: str) -> list[list[Experiment]]:
+    """Experiments in groups of two or more that differ in nothing but the params under a key."""
+    groups = defaultdict(list)
+    for each in found:
+        rest = {k: v for k, v in each.params.items() if k != key and not k.startswith(f"{key}.")}
+        groups[json.dumps(rest, sort_keys=True, default=str)].append(each)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def summary(group: Iterable[Experiment]) -> pd.DataFrame:
+    """Mean, sample standard deviation, least and largest value, and how many, of each figure."""
+    table = pd.DataFrame([each.metrics for each in group])
+    statistics = table.agg(["mean", "std", "min", "max", "count"]).T
+    statistics["count"] = statistics["count"].astype(int)
+    return statistics
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, its keys joined by dots."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def main(
+    key: Annotated[str, typer.Option("--over", help="The param that varies.")] = "seed",
+    every: Annotated[
+        bool, typer.Option("--all", help="Of every commit, not of HEAD only.")
+    ] = False,
+) -> None:
+    """Print a table for each sweep over a param."""
+    command = ["dvc", "exp", "show", "--json", *(["--all-commits"] if every else [])]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if shown.returncode:
+        sys.exit(f"error: dvc exp show failed:\n{shown.stderr}")
+    groups = over(experiments(json.loads(shown.stdout)), key)
+    if not groups:
+        sys.exit(
+            f"error: no two finished experiments differ in {key} only; make some with\n"
+            "  dvc exp run --queue -S seed=0,1,2,3,4 && dvc exp run --run-all"
+        )
+    for group in groups:
+        print(f"{key} over {', '.join(sorted(each.name for each in group))}\n")
+        print(summary(group).to_markdown(floatfmt=("", ".4f", ".4f", ".4f", ".4f", "g")), "\n")
+
+
+if __name__ == "__main__":
+    typer.run(main)
