@@ -6,7 +6,7 @@ import pytest
 from matplotlib.patches import Ellipse
 
 from latentlab.plots.confusion import confusion_matrix
-from latentlab.plots.curves import loss_curves, roc_curves
+from latentlab.plots.curves import bic_curve, loss_curves, roc_curves
 from latentlab.plots.errors import score_histogram
 from latentlab.plots.grids import decoded_plane, image_grid
 from latentlab.plots.latent_space import (
@@ -102,7 +102,7 @@ def test_ellipses_have_the_axes_of_the_covariance():
         np.ones(1), np.array([[1.0, 2.0]]), np.array([[[4.0, 0.0], [0.0, 1.0]]]), np.array([0])
     )
     points, labels = np.zeros((4, 2)), np.array([0, 0, -1, -1])
-    axes = latent_scatter(points, labels, ["cat"], gaussians, ["x", "y"], "").axes[0]
+    axes = latent_scatter(points, labels, labels < -1, ["cat"], gaussians, ["x", "y"], "").axes[0]
     one_sigma, two_sigma = [patch for patch in axes.patches if isinstance(patch, Ellipse)]
     assert tuple(one_sigma.center) == (1, 2)
     assert (one_sigma.width, one_sigma.height) == pytest.approx((4, 2))
@@ -196,9 +196,27 @@ def test_each_anomaly_score_has_its_curve_and_its_area():
     np.testing.assert_array_equal(second.get_ydata(), [0, 0.9, 1])
 
 
+def test_the_lowest_bic_and_the_components_in_use_are_marked():
+    table = pd.DataFrame({"components": [5, 20, 10], "bic": [3.0, 2.0, -1.0]})
+    axes = bic_curve(table, 7, "").axes[0]
+    np.testing.assert_array_equal(axes.lines[0].get_xydata(), [[5, 3], [10, -1], [20, 2]])
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names == ["lowest: 10", "used: 7"]
+
+
+def test_misassigned_points_have_a_ring():
+    points, labels = np.random.default_rng(0).normal(size=(20, 2)), np.zeros(20, int)
+    wrong = np.arange(20) < 5
+    figure = two_maps((points, points), ("a", "b"), labels, wrong, ["cat"], "")
+    for axes in figure.axes:
+        rings = axes.collections[-1]
+        np.testing.assert_allclose(rings.get_offsets(), points[:5])
+        assert rings.get_label() == "misassigned: 25%"
+
+
 def test_two_maps_show_the_same_images_and_one_legend():
     points, labels = np.random.default_rng(0).normal(size=(20, 2)), np.arange(20) % 2
-    figure = two_maps((points, -points), ("a", "b"), labels, ["cat", "dog"], "")
+    figure = two_maps((points, -points), ("a", "b"), labels, labels < 0, ["cat", "dog"], "")
     assert [axes.get_title() for axes in figure.axes] == ["a", "b"]
     first, second = (np.concatenate([c.get_offsets() for c in a.collections]) for a in figure.axes)
     np.testing.assert_allclose(first, -second)

@@ -15,7 +15,7 @@ from latentlab.encoding import decode
 from latentlab.images import ImageSplit, to_range, to_unit
 from latentlab.models.base import NO_CLASS, ImageModel
 from latentlab.plots.confusion import confusion_matrix
-from latentlab.plots.curves import loss_curves, roc_curves
+from latentlab.plots.curves import bic_curve, loss_curves, roc_curves
 from latentlab.plots.errors import score_histogram
 from latentlab.plots.grids import decoded_plane, image_grid
 from latentlab.plots.latent_space import (
@@ -123,6 +123,8 @@ class Gallery:
         yield "latents", self.latents()
         if self.network.latent_dim > 2:
             yield "pca_and_tsne", self.pca_and_tsne()
+        if len(self.results.candidates) > 1:
+            yield "components", self.components()
         if self.results.confusion is not None:
             yield "confusion", self.confusion()
         if self.results.roc is not None:
@@ -253,10 +255,12 @@ class Gallery:
             mixture.component_class,
         )
         title = self._title(f"{len(chosen):,} test latents and the mixture (1 and 2 sigma)")
-        shown = points, labels, self.class_names, gaussians
+        names = self.class_names
         if len(plane.axis_names) == 1:
-            return latent_densities(*shown, plane.axis_names[0], title)
-        return latent_scatter(*shown, plane.axis_names, title)
+            return latent_densities(points, labels, names, gaussians, plane.axis_names[0], title)
+        return latent_scatter(
+            points, labels, self._misassigned(chosen), names, gaussians, plane.axis_names, title
+        )
 
     def pca_and_tsne(self) -> Figure:
         """The same test latents by principal components and by neighbours."""
@@ -267,9 +271,16 @@ class Gallery:
             (plane.points(latents), by_neighbours(latents, self.seed)),
             ("PCA", "t-SNE"),
             self.test.labels[chosen],
+            self._misassigned(chosen),
             self.class_names,
             self._title(f"{len(chosen):,} test latents by PCA and by t-SNE"),
         )
+
+    def components(self) -> Figure:
+        """BIC over the number of components."""
+        fitted = len(self.results.mixture.weights)
+        title = self._title("how many components the train latents ask for")
+        return bic_curve(self.results.candidates, fitted, title)
 
     def confusion(self) -> Figure:
         """True classes by the class of the cluster."""
@@ -303,6 +314,13 @@ class Gallery:
         rows = self._over_reconstructions(highest) + self._over_reconstructions(lowest, True)
         names = ["most suspect", "reconstruction", "least suspect", "reconstruction"]
         return self._grid(rows, names, "which images fool the score: test images, then anomalies")
+
+    def _misassigned(self, chosen: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+        """Which of some test images lie in a component that carries another class than theirs."""
+        clusters = self.results.mixture.predict(self.results.test.mean[chosen])
+        labels = self.test.labels[chosen]
+        wrong: npt.NDArray[np.bool_] = self.results.mixture.component_class[clusters] != labels
+        return wrong & (labels >= 0)
 
     def _suspicion(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Headline anomaly scores of test images and of anomalies."""

@@ -46,6 +46,34 @@ def loss_curves(history: pd.DataFrame, unit: str, title: str) -> Figure:
     return figure
 
 
+def bic_curve(candidates: pd.DataFrame, fitted: int, title: str) -> Figure:
+    """BIC over the number of components; marks the lowest, and the number that the mixture has.
+
+    Args:
+        candidates: Columns components, bic.
+        fitted: Components of the mixture that is used.
+        title: Above the picture.
+    """
+    figure = new_figure(3.2)
+    axes = figure.subplots()
+    table = candidates.sort_values("components")
+    components, bic = table["components"].to_numpy(), table["bic"].to_numpy()
+    best = bic.argmin()
+    axes.plot(components, bic, color=colour(0), marker="o")
+    axes.plot(
+        components[best], bic[best], marker="o", markersize=12, linestyle="",
+        markerfacecolor="none", color=colour(1), label=f"lowest: {components[best]}",
+    )  # fmt: skip
+    axes.axvline(fitted, color=INK, linewidth=0.8, linestyle=":", label=f"used: {fitted}")
+    axes.set_xlabel("components")
+    axes.set_ylabel("BIC on train (lower is better)")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    figure.suptitle(title, color=INK)
+    return figure
+
+
 def roc_curves(curves: pd.DataFrame, areas: Mapping[str, float], title: str) -> Figure:
     """Share of anomalies found over share of normal images mistaken for them, a line a score.
 

@@ -12,6 +12,7 @@ from matplotlib.patches import Ellipse
 from latentlab.plots.style import INK, colour, marker, new_figure
 
 Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 CURVE_POINTS = 400
 
 
@@ -34,6 +35,7 @@ class Gaussians(NamedTuple):
 def latent_scatter(
     points: Array,
     labels: npt.NDArray[np.int64],
+    misassigned: Mask,
     class_names: Sequence[str],
     gaussians: Gaussians,
     axis_names: Sequence[str],
@@ -44,6 +46,7 @@ def latent_scatter(
     Args:
         points: Shape ``(N, 2)``.
         labels: Shape ``(N,)``; -1 without class.
+        misassigned: Which points lie in a component of another class, shape ``(N,)``.
         class_names: One a label.
         gaussians: The mixture in the same plane.
         axis_names: Of the two axes.
@@ -51,7 +54,7 @@ def latent_scatter(
     """
     figure = new_figure(6.5)
     axes = figure.subplots()
-    _scatter(axes, points, labels, class_names)
+    _scatter(axes, points, labels, misassigned, class_names)
     for index, (mean, covariance) in enumerate(
         zip(gaussians.means, gaussians.covariances, strict=True)
     ):
@@ -92,6 +95,7 @@ def two_maps(
     maps: tuple[Array, Array],
     map_names: tuple[str, str],
     labels: npt.NDArray[np.int64],
+    misassigned: Mask,
     class_names: Sequence[str],
     title: str,
 ) -> Figure:
@@ -101,12 +105,13 @@ def two_maps(
         maps: Points on each map, shape ``(N, 2)``.
         map_names: One a map.
         labels: Shape ``(N,)``; -1 without class.
+        misassigned: Which points lie in a component of another class, shape ``(N,)``.
         class_names: One a label.
         title: Above the picture.
     """
     figure = new_figure(4.2)
     for axes, points, name in zip(figure.subplots(1, 2), maps, map_names, strict=True):
-        _scatter(axes, points, labels, class_names)
+        _scatter(axes, points, labels, misassigned, class_names)
         axes.set_title(name, fontsize="medium", color=INK)
         # Neither axis of a t-SNE map has a unit, and those of both maps are not compared.
         axes.set_xticks([])
@@ -187,9 +192,13 @@ def component_name(index: int, carried: int, class_names: Sequence[str]) -> str:
 
 
 def _scatter(
-    axes: Axes, points: Array, labels: npt.NDArray[np.int64], class_names: Sequence[str]
+    axes: Axes,
+    points: Array,
+    labels: npt.NDArray[np.int64],
+    misassigned: Mask,
+    class_names: Sequence[str],
 ) -> None:
-    """Points by class, each with its colour and marker."""
+    """Points by class, each with its colour and marker; a ring around the misassigned."""
     for label in np.unique(labels):
         chosen = labels == label
         axes.scatter(
@@ -201,4 +210,14 @@ def _scatter(
             color=INK if label < 0 else colour(label),
             marker="o" if label < 0 else marker(label),
             label="images" if label < 0 else class_names[label],
+        )
+    if misassigned.any():
+        axes.scatter(
+            points[misassigned, 0],
+            points[misassigned, 1],
+            s=52,
+            facecolors="none",
+            edgecolors=INK,
+            linewidths=0.7,
+            label=f"misassigned: {misassigned.mean():.0%}",
         )
