@@ -89,7 +89,11 @@ def main(
         if names:
             evaluation.confusion_table().to_csv(temporary / "confusion.csv", index_label="actual")
         if len(images["anomalies"].labels):
-            evaluation.roc_table().to_csv(temporary / "roc.csv", index=False, float_format="%.5f")
+            for name, table in {
+                "roc": evaluation.roc_table(),
+                "precision_recall": evaluation.precision_recall_table(),
+            }.items():
+                table.to_csv(temporary / f"{name}.csv", index=False, float_format="%.5f")
     write_json(metrics, headline(scores))
 
 

@@ -77,7 +77,10 @@ def main(
             "scores": tables.scores(results, yardstick),
             "curves": tables.curves(results),
             "confusion": tables.confusion(results),
-            "roc": tables.roc(results),
+            "roc": tables.roc(results, settings.evaluate.anomaly_score),
+            "precision_recall": tables.precision_recall(results, settings.evaluate.anomaly_score),
+            "components": tables.components(results),
+            "dimensions": tables.dimensions(results),
             "latents": tables.latents(results, images.labels, names),
         }.items():
             table.to_csv(temporary / f"{name}.csv", index=False, float_format="%.6g")

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
+from tools.plots_page import PAGE, page
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES = PIPELINE["stages"]
@@ -143,3 +144,11 @@ def test_every_plot_has_its_template_and_its_table():
         ((table, column),) = settings["y"].items()
         header = (ROOT / table).read_text().splitlines()[0].split(",")
         assert {column, settings["x"], "model"} <= set(header)
+
+
+def test_the_page_of_plots_is_the_one_that_its_tool_writes_and_asks_for_nothing():
+    text = PAGE.read_text(encoding="utf-8")
+    assert text == page()
+    assert "plots_page.html" in (ROOT / ".dvc/config").read_text()
+    assert text.count("{plot_divs}") == 1
+    assert not re.search(r"<(script|link|img)[^>]* (src|href)=\"?(https?:)?//", text)

@@ -150,6 +150,12 @@ class Evaluation:
             frames.append(pd.DataFrame({"score": name} | curve))
         return pd.concat(frames)
 
+    def precision_recall_table(self) -> pd.DataFrame:
+        """The headline anomaly score's curve: recall, precision."""
+        name = self.asked.anomaly_score
+        normal, anomalous = self.suspicion["test"], self.suspicion["anomalies"]
+        return pd.DataFrame(anomaly.precision_recall(normal[name], anomalous[name])._asdict())
+
     def dimensions_table(self) -> pd.DataFrame:
         """Each latent dimension's KL and mean_variance; no KL for an autoencoder."""
         test = self.latents["test"]

@@ -31,6 +31,9 @@ class Results:
         scores: Columns group, metric, value, low, high.
         confusion: True classes by the class of the cluster; ``None`` without labels.
         roc: Columns score, false_positive_rate, true_positive_rate; ``None`` without anomalies.
+        precision_recall: Columns recall, precision, of the headline score; ``None`` without
+            anomalies.
+        dimensions: Columns dimension, mean_variance, and kl of a variational model.
         suspicion: Columns split, anomaly_score, and each score by its name; a row for each test
             image, then for each anomaly.
     """
@@ -46,6 +49,8 @@ class Results:
     scores: pd.DataFrame
     confusion: pd.DataFrame | None
     roc: pd.DataFrame | None
+    precision_recall: pd.DataFrame | None
+    dimensions: pd.DataFrame
     suspicion: pd.DataFrame
 
     def score(self, group: str, metric: str) -> float:
@@ -92,6 +97,8 @@ def read_results(
         scores=read_table(folder / "scores.csv", "group", "metric", "value", "low", "high"),
         confusion=_read_optional(folder / "confusion.csv", "actual", "none"),
         roc=_read_optional(folder / "roc.csv", "score", "true_positive_rate"),
+        precision_recall=_read_optional(folder / "precision_recall.csv", "recall", "precision"),
+        dimensions=read_table(folder / "dimensions.csv", "dimension", "mean_variance"),
         suspicion=read_table(folder / "anomaly_scores.csv", "split", "anomaly_score"),
     )
 

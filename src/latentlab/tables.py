@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from latentlab.config import AnomalyScore
 from latentlab.projection import to_plane
 from latentlab.results import Results
 
 SPLITS = ("train", "validation")
-ROC_POINTS = 60
+CURVE_POINTS = 100
+MOST_DIMENSIONS = 128
 SCATTER_POINTS = 400
 
 
@@ -25,12 +27,16 @@ def scores(results: Sequence[Results], reference: pd.DataFrame) -> pd.DataFrame:
 
 
 def curves(results: Sequence[Results]) -> pd.DataFrame:
-    """Loss terms over epochs: model, split, term, epoch, loss."""
+    """Loss terms over epochs: model, split, term, epoch, loss.
+
+    Without a KL the reconstruction is the total, and told once.
+    """
     frames = {}
     for each in results:
         long = each.history.drop(columns="kept").melt("epoch", value_name="loss")
         long[["split", "term"]] = long.pop("variable").str.split("_", n=1, expand=True)
-        frames[each.model] = long[["split", "term", "epoch", "loss"]]
+        told = (long["term"] == "total") | ("kl" in set(long["term"]))
+        frames[each.model] = long.loc[told, ["split", "term", "epoch", "loss"]]
     return _stack(frames)
 
 
@@ -49,14 +55,40 @@ def confusion(results: Sequence[Results]) -> pd.DataFrame:
     return _stack(frames)
 
 
-def roc(results: Sequence[Results]) -> pd.DataFrame:
-    """ROC of each anomaly score, thinned: model, score, false and true positive rate."""
+def roc(results: Sequence[Results], score: AnomalyScore) -> pd.DataFrame:
+    """ROC of the score that counts, thinned: model, score, false and true positive rate."""
     frames = {}
     for each in results:
         if each.roc is not None:
-            curves = [curve for _, curve in each.roc.groupby("score", sort=False)]
-            thinned = [curve.iloc[_spread(len(curve), ROC_POINTS)] for curve in curves]
-            frames[each.model] = pd.concat(thinned)
+            curve = each.roc[each.roc["score"] == score]
+            frames[each.model] = curve.iloc[_spread(len(curve))]
+    return _stack(frames)
+
+
+def precision_recall(results: Sequence[Results], score: AnomalyScore) -> pd.DataFrame:
+    """Precision over recall of the score that counts, thinned: model, score, recall, precision."""
+    frames = {}
+    for each in results:
+        if each.precision_recall is not None:
+            curve = each.precision_recall.assign(score=score)[["score", "recall", "precision"]]
+            frames[each.model] = curve.iloc[_spread(len(curve))]
+    return _stack(frames)
+
+
+def components(results: Sequence[Results]) -> pd.DataFrame:
+    """BIC over the number of components: model, components, bic."""
+    return _stack({each.model: each.candidates for each in results if len(each.candidates)})
+
+
+def dimensions(results: Sequence[Results]) -> pd.DataFrame:
+    """Latent dimensions by falling variance of the mean: model, rank, mean_variance, kl."""
+    frames = {}
+    for each in results:
+        table = each.dimensions.sort_values("mean_variance", ascending=False, kind="stable")
+        table = table.assign(rank=range(1, len(table) + 1)).head(MOST_DIMENSIONS)
+        # A logarithmic axis has no place for a dimension that never moves.
+        table["mean_variance"] = table["mean_variance"].clip(lower=1e-8)
+        frames[each.model] = table.reindex(columns=["rank", "mean_variance", "kl"])
     return _stack(frames)
 
 
@@ -85,9 +117,9 @@ def latents(
     return _stack(frames)
 
 
-def _spread(total: int, count: int) -> np.ndarray:
-    """At most so many rows, evenly, the first and the last among them."""
-    return np.linspace(0, total - 1, min(total, count)).astype(int)
+def _spread(total: int) -> np.ndarray:
+    """Some of the rows of a curve, evenly, the first and the last among them."""
+    return np.linspace(0, total - 1, min(total, CURVE_POINTS)).astype(int)
 
 
 def _stack(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:

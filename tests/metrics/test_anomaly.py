@@ -9,6 +9,7 @@ from latentlab.metrics.anomaly import (
     average_precision,
     calibrate,
     false_positive_rate,
+    precision_recall,
     roc,
 )
 
@@ -43,6 +44,13 @@ def test_average_precision_is_the_mean_precision_at_each_anomaly():
     precision = np.cumsum(hits) / np.arange(1, 251)
     expected = precision[hits == 1].mean()
     assert average_precision(NORMAL, ANOMALOUS) == pytest.approx(expected)
+
+
+def test_the_steps_under_precision_and_recall_are_the_average_precision():
+    curve = precision_recall(NORMAL, ANOMALOUS)
+    steps = -np.diff(curve.recall) * curve.precision[:-1]
+    assert steps.sum() == pytest.approx(average_precision(NORMAL, ANOMALOUS))
+    assert curve.recall[[0, -1]].tolist() == [1, 0]
 
 
 @given(st.floats(0.05, 1.0))

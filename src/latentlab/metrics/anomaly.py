@@ -5,7 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+from sklearn.metrics import (
+    average_precision_score,
+    precision_recall_curve,
+    roc_auc_score,
+    roc_curve,
+)
 
 Floats = npt.NDArray[np.floating]
 
@@ -40,6 +45,25 @@ def roc(normal: Floats, anomalous: Floats) -> Roc:
     """The curve under which ``auroc`` is the area."""
     false_positive_rate, true_positive_rate, _ = roc_curve(*_truth_and_scores(normal, anomalous))
     return Roc(false_positive_rate, true_positive_rate)
+
+
+class PrecisionRecall(NamedTuple):
+    """Precision and recall at every threshold that changes them.
+
+    Attributes:
+        recall: Share of the anomalies found, falling from 1 to 0, shape ``(T,)``.
+        precision: Share of anomalies among what is called anomalous, shape ``(T,)``.
+    """
+
+    recall: npt.NDArray[np.float64]
+    precision: npt.NDArray[np.float64]
+
+
+def precision_recall(normal: Floats, anomalous: Floats) -> PrecisionRecall:
+    """The curve whose steps ``average_precision`` sums up."""
+    truth, scores = _truth_and_scores(normal, anomalous)
+    precision, recall, _ = precision_recall_curve(truth, scores)
+    return PrecisionRecall(recall, precision)
 
 
 def average_precision(normal: Floats, anomalous: Floats) -> float:
