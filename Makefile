@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro seeds test check lint format clean
+.PHONY: help repro seeds fresh report doctor test check lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,20 @@ repro: $(BIN)/.runs  ## Install what a run needs, run the pipeline, show what ca
 
 seeds: $(BIN)/.runs  ## Mean and deviation over experiments that differ in OVER (default: seed)
 	@python tools/seeds.py --over $(or $(OVER),seed)
+
+fresh: $(BIN)/.runs  ## Say whether dvc.lock is what code and params make; needs no data
+	@dvc repro --dry --allow-missing > .fresh 2>&1; \
+	if tail -n 1 .fresh | grep -q "up to date"; then echo "dvc.lock is up to date"; rm .fresh; \
+	else grep -E "^(Running|ERROR)" .fresh | head -n 5; rm .fresh; \
+	echo "error: dvc.lock is not what code and params make; run 'make repro' and commit dvc.lock, metrics/ and plots/"; exit 1; fi
+
+report: $(BIN)/.runs  ## Write report.md and report.html: what HEAD changes against BASE (default: main)
+	@python tools/report.py --base $(or $(BASE),main) --head $(or $(HEAD),workspace) \
+	  --markdown report.md --html report.html $(if $(REPOSITORY),--repository $(REPOSITORY))
+	@echo "report.md and report.html tell what changed"
+
+doctor: $(BIN)/.runs  ## Say what would spoil an experiment before it starts
+	@python tools/doctor.py
 
 test: $(BIN)/.develops  ## Run every test, the slow ones too
 	pytest

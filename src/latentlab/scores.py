@@ -18,6 +18,22 @@ HEADLINE = {
 }
 
 
+# Which way is better, for those that have one; a KL alone has none.
+HIGHER_IS_BETTER = {
+    "reconstruction.mse": False,
+    "reconstruction.ssim": True,
+    "vae.elbo": True,
+    "vae.objective": True,
+    "vae.iwae": True,
+    "clustering.accuracy": True,
+    "clustering.nmi": True,
+    "classification.f1": True,
+    "probe.knn": True,
+    "generation.classifier_frechet_mixture": False,
+    "anomaly.auroc": True,
+}
+
+
 class Score(NamedTuple):
     """One figure of a model on the test set, and its 95 % interval where it has one."""
 

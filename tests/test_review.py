@@ -1,0 +1,191 @@
+"""The report of a change, and the shell steps of the workflow that makes it for a pull request."""
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from tests.conftest import ROOT
+from tools.report import Revision, figures, page, params_changed, pictures_changed
+
+WORKFLOW = yaml.safe_load((ROOT / ".github/workflows/review.yaml").read_text())
+STEPS = {
+    step["name"]: step["run"]
+    for step in WORKFLOW["jobs"]["review"]["steps"]
+    if "run" in step and step["name"] not in ("Lint", "Test", "Comment")
+}
+GOLDEN = ROOT / "tests/golden/report.md"
+SCORES = """model,group,metric,value,low,high
+vae,reconstruction,mse,0.01,0.008,0.012
+vae,reconstruction,ssim,0.8,0.79,0.81
+vae,vae,kl,12.5,12.4,12.6
+vae,clustering,nmi,0.7,,
+vae,anomaly,auroc,0.9,0.89,0.91
+gone,reconstruction,mse,0.5,0.4,0.6
+reference,probe,classifier,0.9,0.8,1.0
+"""
+CHANGED = """model,group,metric,value,low,high
+vae,reconstruction,mse,0.011,0.009,0.013
+vae,reconstruction,ssim,0.85,0.84,0.86
+vae,vae,kl,20.5,20.4,20.6
+vae,clustering,nmi,0.6,,
+vae,anomaly,auroc,0.8,0.79,0.81
+new,reconstruction,mse,0.25,0.2,0.3
+reference,probe,classifier,0.9,0.8,1.0
+"""
+CURVES = "model,split,term,epoch,loss\nvae,train,total,1,9\nvae,train,total,2,{}\n"
+
+
+def shell(*command, cwd, environment, **variables):
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env=environment | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory, environment):
+    """A clone of the checkout's files without data, whose make targets find this Python."""
+    folder = tmp_path_factory.mktemp("review") / "clone"
+    subprocess.run(["git", "init", "-q", "-b", "main", folder], check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in listed.stdout.split("\0"):
+        if name and (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes((ROOT / name).read_bytes())
+    binaries = folder / ".venv/bin"
+    binaries.mkdir(parents=True)
+    (binaries / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (binaries / "python").chmod(0o755)
+    commit(folder, "Begin")
+    # Newer than the lock files, so that make has nothing to install.
+    for name in (".runs", ".develops"):
+        (binaries / name).touch()
+    return folder
+
+
+def commit(folder, message):
+    for words in (["add", "-A"], ["commit", "-q", "--allow-empty", "-m", message]):
+        identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+        subprocess.run(["git", *identity, *words], cwd=folder, check=True)
+
+
+def picture(path, shade):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((4, 4), shade, np.uint8)).save(path)
+
+
+@pytest.fixture(scope="module")
+def changed(clone):
+    """Two commits in the clone: small results, and a param with what it changed."""
+    plots = clone / "plots"
+    subprocess.run(["git", "rm", "-rq", "plots"], cwd=clone, check=True)
+    for name in ("same", "other", "gone"):
+        picture(plots / f"images/vae/{name}.png", 10)
+    (plots / "scores.csv").write_text(SCORES)
+    (plots / "curves.csv").write_text(CURVES.format(8))
+    commit(clone, "Base")
+    subprocess.run(["git", "branch", "base"], cwd=clone, check=True)
+    params = clone / "params.yaml"
+    params.write_text(params.read_text().replace("latent_dim: 16", "latent_dim: 12"))
+    (plots / "scores.csv").write_text(CHANGED)
+    (plots / "curves.csv").write_text(CURVES.format(5))
+    picture(plots / "images/vae/other.png", 20)
+    (plots / "images/vae/gone.png").unlink()
+    commit(clone, "Change the latent size")
+    return clone
+
+
+def step(name, folder, environment, **variables):
+    return shell(
+        "bash",
+        "-eo",
+        "pipefail",
+        "-c",
+        STEPS[name],
+        cwd=folder,
+        environment=environment,
+        **variables,
+    )
+
+
+@pytest.mark.slow
+def test_the_checkout_is_fresh_without_data(clone, environment):
+    result = step("Freshness", clone, environment)
+    assert (result.returncode, result.stdout) == (0, "dvc.lock is up to date\n"), result.stderr
+
+
+def test_an_outdated_lock_fails_with_its_remedy(changed, environment):
+    result = step("Freshness", changed, environment)
+    assert result.returncode != 0
+    assert "run 'make repro' and commit dvc.lock, metrics/ and plots/" in result.stdout
+    assert not (changed / ".fresh").exists()
+
+
+def test_the_steps_write_the_report_that_is_expected(changed, environment, tmp_path):
+    origin = ["git", "update-ref", "refs/remotes/origin/base", "base"]
+    subprocess.run(origin, cwd=changed, check=True)
+    variables = {
+        "GITHUB_BASE_REF": "base",
+        "GITHUB_SERVER_URL": "https://example.org",
+        "GITHUB_REPOSITORY": "ada/lab",
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
+    }
+    for name in ("Report", "Summary"):
+        result = step(name, changed, environment, **variables)
+        assert result.returncode == 0, result.stderr
+    text = (tmp_path / "summary.md").read_text()
+    hashes = re.compile(r"\b(?:[0-9a-f]{40}|[0-9a-f]{7})\b")
+    assert hashes.sub("HASH", text) == GOLDEN.read_text()
+    assert (changed / "report.html").exists()
+
+
+def test_the_page_holds_all_it_shows(changed):
+    text = page(Revision(changed, "base"), Revision(changed, "main"))
+    assert not re.search(r"(src|href)=[\"'](?!data:|#)", text)
+    assert text.count("data:image/png;base64,") == 3
+    assert text.count("<svg") == 1
+    assert "<td class='worse'>0.8000 (-0.1000 ▼)</td>" in text
+    assert "<td class='better'>0.8500 (+0.0500 ▲)</td>" in text
+
+
+def test_the_workspace_may_be_looked_at_before_a_commit(changed):
+    base, head = Revision(changed, "base"), Revision(changed, "workspace")
+    assert params_changed(base, head).to_numpy().tolist() == [["latent_dim", "16", "12"]]
+    assert pictures_changed(base, head) == [
+        "plots/images/vae/gone.png",
+        "plots/images/vae/other.png",
+    ]
+
+
+def test_nothing_changed_is_said_and_no_figure_is_marked(changed):
+    same = Revision(changed, "main")
+    assert params_changed(same, same).empty
+    assert {cell.mark for row in figures(same, same).to_numpy() for cell in row} == {""}
+
+
+def test_the_workflow_may_write_comments_only_and_not_in_a_fork():
+    assert WORKFLOW["permissions"] == {"contents": "read", "pull-requests": "write"}
+    last = WORKFLOW["jobs"]["review"]["steps"][-1]
+    assert last["name"] == "Comment"
+    assert "head.repo.full_name == github.repository" in last["if"]
+    used = {
+        step["uses"].split("/")[0]
+        for step in WORKFLOW["jobs"]["review"]["steps"]
+        if "uses" in step
+    }
+    assert used == {"actions"}

@@ -1,0 +1,65 @@
+"""Say what would spoil an experiment before it starts."""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+
+from latentlab.config import load_params  # noqa: E402
+from latentlab.errors import LatentlabError  # noqa: E402
+
+ENOUGH_GIB = 5
+SOURCES = ("*.py", "*.yaml", "*.json")
+
+
+def complaints(root: Path) -> Iterator[str]:
+    """What is wrong, one sentence each, with the remedy."""
+    if _git(root, "rev-parse", "--is-shallow-repository") == "true":
+        yield (
+            "the clone is shallow: DVC would run queued experiments and lose their results; "
+            "`git fetch --unshallow`"
+        )
+    for key in ("user.name", "user.email"):
+        if not _git(root, "config", key):
+            yield f"git has no {key}, and experiments are commits; `git config {key} '...'`"
+    lost = _git(root, "ls-files", "--others", "--exclude-standard", "--", *SOURCES).splitlines()
+    if lost:
+        names = ", ".join(lost)
+        yield f"not in git, so a queued experiment would miss them: {names}; `git add` them"
+    free = shutil.disk_usage(root).free / 2**30
+    if free < ENOUGH_GIB:
+        yield f"{free:.1f} GiB are left on the disk, fewer than {ENOUGH_GIB}; `dvc gc -w` may help"
+    try:
+        device = load_params(root / "params.yaml").device
+    except LatentlabError as error:
+        yield str(error)
+        return
+    if importlib.util.find_spec("torch") is None:
+        yield "torch is not installed in this environment; `make repro` installs it"
+    elif device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            yield (
+                f"device is cuda, but torch {torch.__version__} sees no GPU; set device to cpu or "
+                "auto, or install a CUDA build of torch"
+            )
+
+
+def _git(root: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
+if __name__ == "__main__":
+    found = list(complaints(ROOT))
+    for complaint in found:
+        print(f"- {complaint}")
+    if found:
+        sys.exit(1)
+    print("nothing would spoil an experiment")
