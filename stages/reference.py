@@ -11,7 +11,8 @@ from latentlab.config import load_params
 from latentlab.files import replacing, write_array
 from latentlab.images import read_split
 from latentlab.scores import Score, write_scores
-from latentlab.seeding import make_repeatable, resolve_device, subsample
+from latentlab.seeding import make_repeatable, resolve_device
+from latentlab.subsample import subsample
 from latentlab.weights import save_weights
 from stages import INPUT_FILE, INPUT_FOLDER, OUTPUT, new_app, run
 

@@ -3,6 +3,7 @@ import pytest
 from scipy.stats import multivariate_normal
 from sklearn.mixture import GaussianMixture
 
+from latentlab import mixture as mixture_module
 from latentlab.config import GmmParams
 from latentlab.errors import LatentlabError
 from latentlab.mixture import (
@@ -257,6 +258,13 @@ def test_bic_prefers_the_planted_number_and_is_its_formula(planted):
     gaussian = multivariate_normal(planted[0].mean(axis=0), np.cov(planted[0].T, bias=True))
     expected = -2 * gaussian.logpdf(planted[0]).sum() + 5 * np.log(len(planted[0]))
     assert single == pytest.approx(expected, rel=1e-4)
+
+
+def test_many_latents_are_compared_by_some_of_them(planted, monkeypatch):
+    monkeypatch.setattr(mixture_module, "COMPARED", 500)
+    (found,) = compare_components(planted[0], [1], SETTINGS, seed=0)
+    (whole,) = compare_components(planted[0][::6], [1], SETTINGS, seed=0)
+    assert found.bic == pytest.approx(whole.bic, rel=0.1)
 
 
 @pytest.mark.parametrize("covariance", ["full", "tied", "diag", "spherical"])

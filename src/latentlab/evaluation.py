@@ -21,7 +21,7 @@ from latentlab.metrics import anomaly, classification, latent
 from latentlab.mixture import Mixture
 from latentlab.models.base import ImageModel
 from latentlab.scores import Score
-from latentlab.seeding import subsample
+from latentlab.subsample import subsample
 from latentlab.suspicion import Scores, anomaly_scores
 
 Array = npt.NDArray[np.float64]

@@ -27,7 +27,7 @@ from latentlab.plots.latent_space import (
 )
 from latentlab.projection import by_neighbours, to_plane
 from latentlab.results import Results
-from latentlab.seeding import subsample
+from latentlab.subsample import subsample
 
 Floats = npt.NDArray[np.float32]
 

@@ -16,6 +16,7 @@ from sklearn.mixture import GaussianMixture
 from latentlab.config import Covariance, GmmParams
 from latentlab.errors import LatentlabError
 from latentlab.files import REMEDY, replacing
+from latentlab.subsample import subsample
 
 Array = npt.NDArray[np.float64]
 Classes = npt.NDArray[np.int64]
@@ -23,6 +24,8 @@ Classes = npt.NDArray[np.int64]
 NO_CLASS = -1
 # A fit that stays ill-conditioned is tried again with ten times the regularisation, this often.
 ESCALATIONS = 3
+# Latents that numbers of components are compared by.
+COMPARED = 10_000
 
 
 class Labelled(NamedTuple):
@@ -223,15 +226,19 @@ def compare_components(
 ) -> list[Candidate]:
     """Mixtures of several sizes, each fitted from one k-means start, and their BIC.
 
+    A larger set is compared by 10,000 of its latents, or the comparison would cost more than all
+    the rest; BIC then speaks of sets of that size, which ask for fewer components.
+
     Args:
         latents: Train latents, shape ``(N, D)``.
         candidates: Numbers of components.
         settings: Shape of the components, and how they are fitted.
-        seed: Of the starts.
+        seed: Of the starts, and of the choice of latents.
 
     Raises:
         LatentlabError: As ``fit_mixture``.
     """
+    latents = latents[subsample(len(latents), COMPARED, seed)]
     compared = []
     for k in candidates:
         simple = settings.model_copy(update={"components": k, "starts": 1, "init": "kmeans"})

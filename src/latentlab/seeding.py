@@ -2,8 +2,6 @@
 
 import os
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from latentlab.config import Device
@@ -40,18 +38,6 @@ def resolve_device(name: Device) -> torch.device:
             "set device to cpu or auto, or install a CUDA build of torch"
         )
     return torch.device(name)
-
-
-def subsample(total: int, count: int, seed: int) -> npt.NDArray[np.intp]:
-    """At most so many of ``total`` things, each as likely as the other, in ascending order.
-
-    Example:
-        >>> subsample(3, 5, seed=0).tolist()
-        [0, 1, 2]
-    """
-    rng = np.random.default_rng(seed)
-    chosen: npt.NDArray[np.intp] = rng.choice(total, min(count, total), replace=False)
-    return np.sort(chosen)
 
 
 def generator(seed: int, device: torch.device) -> torch.Generator:
