@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from latentlab.datasets import folder
 from latentlab.datasets.decoding import decode, inspect
@@ -86,6 +86,60 @@ def test_sixteen_bits_become_eight(tmp_path):
         np.testing.assert_allclose(decoded(tmp_path / name, channels=1)[0], values / 257, atol=1)
 
 
+def test_sixteen_bits_become_eight_however_dark_the_image(tmp_path):
+    values = np.arange(64, dtype=np.uint16).reshape(8, 8) * 4
+    for name, array in (("a.png", values), ("a.tiff", values.astype(np.int32))):
+        Image.fromarray(array).save(tmp_path / name)
+        np.testing.assert_array_equal(
+            decoded(tmp_path / name, channels=1)[0], np.rint(values / 257)
+        )
+
+
+@pytest.mark.parametrize("top", [1, 255])
+def test_floats_are_on_one_of_two_scales(top, tmp_path):
+    shares = np.linspace(0, 1, 64).reshape(8, 8)
+    Image.fromarray((shares * top).astype(np.float32)).save(tmp_path / "a.tiff")
+    assert inspect(tmp_path / "a.tiff").channels == 1
+    image = decoded(tmp_path / "a.tiff", channels=1)[0]
+    np.testing.assert_allclose(image, shares * 255, atol=0.51)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.linspace(-1, 1, 64), "from -1 to 1; allowed: 0 to 1, or 0 to 255"),
+        (np.linspace(0, 65535, 64), "from 0 to 65535; allowed: 0 to 1, or 0 to 255"),
+        (np.append(np.ones(63), np.nan), "from nan to nan"),
+        (np.append(np.ones(63), np.inf), "from 1 to inf"),
+        (np.arange(64, dtype=np.int32) * 2000, "from 0 to 126000; allowed: 0 to 65535"),
+        (np.arange(64, dtype=np.int32) - 9, "from -9 to 54; allowed: 0 to 65535"),
+    ],
+)
+def test_pixels_on_another_scale_are_refused_by_name(values, message, tmp_path):
+    values = values.reshape(8, 8)
+    Image.fromarray(values if values.dtype == np.int32 else values.astype(np.float32)).save(
+        tmp_path / "a.tiff"
+    )
+    with pytest.raises(LatentlabError, match=f"a.tiff: found pixels {message}"):
+        inspect(tmp_path / "a.tiff")
+
+
+def test_the_transparent_value_of_sixteen_bits_is_white(tmp_path):
+    values = np.full((8, 8), 2570, np.uint16)
+    values[0, 0] = 514
+    Image.fromarray(values).save(tmp_path / "a.png", transparency=514)
+    image = decoded(tmp_path / "a.png", channels=1)[0]
+    assert image[0, 0] == 255
+    assert (image.ravel()[1:] == 10).all()
+
+
+def test_a_lab_image_can_be_made_grey(tmp_path):
+    Image.new("LAB", (8, 8), (120, 0, 0)).save(tmp_path / "a.tiff")
+    colour = decoded(tmp_path / "a.tiff").astype(int)
+    luma = np.rint(np.tensordot([0.299, 0.587, 0.114], colour, 1))
+    np.testing.assert_allclose(decoded(tmp_path / "a.tiff", channels=1)[0], luma, atol=1)
+
+
 def test_cmyk_is_colour(tmp_path):
     scene().convert("CMYK").save(tmp_path / "a.jpg", quality=95)
     with Image.open(tmp_path / "a.jpg") as image:
@@ -107,6 +161,27 @@ def test_orientation_is_applied(orientation, corner, tmp_path):
     np.testing.assert_allclose(decoded(tmp_path / "a.jpg")[:, *corner], RED, atol=25)
 
 
+def test_a_photograph_with_an_odd_tag_is_read_and_turned(tmp_path):
+    """The height is a text here: Pillow can read such tags, and cannot write them back."""
+    height = struct.pack(">HHI4s", 0x0101, 2, 4, b"abc")
+    orientation = struct.pack(">HHIHH", 0x0112, 3, 1, 6, 0)
+    tags = struct.pack(">H", 2) + height + orientation + bytes(4)
+    exif = b"Exif\0\0MM" + struct.pack(">HI", 42, 8) + tags
+    scene().save(tmp_path / "a.jpg", quality=95, exif=exif)
+    np.testing.assert_allclose(decoded(tmp_path / "a.jpg")[:, 1, 6], RED, atol=25)
+
+
+@pytest.mark.parametrize(("suffix", "offset"), [("dds", 80), ("blp", 4)])
+def test_whatever_a_decoder_raises_the_file_is_named(suffix, offset, tmp_path):
+    path = tmp_path / f"a.{suffix}"
+    scene().quantize(8).convert("P" if suffix == "blp" else "RGB").save(path)
+    content = bytearray(path.read_bytes())
+    content[offset : offset + 4] = b"\0\0\x80\0"
+    path.write_bytes(content)
+    with pytest.raises(LatentlabError, match=f"{path}: a damaged image"):
+        inspect(path)
+
+
 def test_a_wide_image_is_cropped_in_its_centre_or_padded_with_black(tmp_path):
     pixels = np.zeros((20, 60, 3), np.uint8)
     pixels[:, 20:40] = 255
@@ -116,6 +191,23 @@ def test_a_wide_image_is_cropped_in_its_centre_or_padded_with_black(tmp_path):
     assert (padded[:, :4] == 0).all()
     assert (padded[:, -4:] == 0).all()
     assert (padded[:, 4:8, 5:7] > 200).all()
+
+
+@pytest.mark.parametrize("shape", [(20, 60), (61, 20), (40, 40), (7, 100)])
+def test_a_letterbox_is_that_of_pillow(shape, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    expected = ImageOps.pad(Image.fromarray(pixels), (16, 16), Image.Resampling.BICUBIC)
+    image = decoded(tmp_path / "a.png", 16, 1, fit="letterbox")
+    np.testing.assert_array_equal(image[0], np.asarray(expected))
+
+
+@pytest.mark.parametrize("shape", [(1, 300), (5000, 1)])
+def test_a_line_in_a_letterbox_is_still_there(shape, tmp_path):
+    """The shorter side would be rounded to nothing, and the image be black."""
+    Image.fromarray(np.full(shape, 200, np.uint8)).save(tmp_path / "a.png")
+    image = decoded(tmp_path / "a.png", 16, 1, fit="letterbox")
+    assert sorted(image.ravel()) == [0] * 240 + [200] * 16
 
 
 def test_a_box_is_a_share_of_the_sides(tmp_path):

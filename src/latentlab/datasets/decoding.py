@@ -18,7 +18,18 @@ from latentlab.errors import LatentlabError
 Fit = Literal["centre_crop", "letterbox"]
 Box = tuple[float, float, float, float]
 
-GREY_MODES = ("1", "L", "LA", "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+SIXTEEN_BITS = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+GREY_MODES = ("1", "L", "LA", "F", *SIXTEEN_BITS)
+ORIENTATION = 0x0112
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 class Facts(NamedTuple):
@@ -41,12 +52,12 @@ def inspect(path: Path) -> Facts:
     """Read an image file whole, and tell what is in it.
 
     Raises:
-        LatentlabError: If it is no image, truncated, or a decompression bomb.
+        LatentlabError: If it is no image, truncated, a decompression bomb, or has pixels out of
+            range.
     """
     content = _content(path)
     image = _open(content, path)
-    channels = 1 if image.mode in GREY_MODES or _is_grey_palette(image) else 3
-    return Facts(hashlib.sha256(content).hexdigest(), *image.size, channels)
+    return Facts(hashlib.sha256(content).hexdigest(), *image.size, len(image.getbands()))
 
 
 def decode(
@@ -54,7 +65,9 @@ def decode(
 ) -> npt.NDArray[np.uint8]:
     """Read an image file as bytes of a square image, shape ``(channels, size, size)``.
 
-    Orientation from EXIF is applied, transparency is laid on white, 16 bits become 8.
+    Orientation from EXIF is applied, transparency is laid on white, 16 bits become 8. Integers
+    of more than 8 bits run from 0 to 65535; floats from 0 to 1 where no pixel of the image is
+    larger, and else from 0 to 255.
 
     Args:
         path: The file.
@@ -80,13 +93,11 @@ def decode(
         width, height = image.size
         near = round(left * width), round(upper * height)
         image = image.crop((*near, round(right * width), round(lower * height)))
-    # Cut or padded in its own mode, then resized: fewer pixels to convert, and padding is black.
-    image = _flat(image, "L" if channels == 1 else "RGB")
-    method = Image.Resampling.BICUBIC
+    image = image.convert("L" if channels == 1 else "RGB")
     square = (
-        ImageOps.fit(image, (size, size), method)
+        ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
         if fit == "centre_crop"
-        else ImageOps.pad(image, (size, size), method)
+        else _letterbox(image, size)
     )
     pixels = np.asarray(square).reshape(size, size, channels)
     return np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
@@ -100,7 +111,7 @@ def _content(path: Path) -> bytes:
 
 
 def _open(content: bytes, path: Path) -> Image.Image:
-    """The first frame, decoded to its end and turned upright."""
+    """The first frame, decoded to its end, upright, as ``L`` where it is grey and else ``RGB``."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -108,28 +119,59 @@ def _open(content: bytes, path: Path) -> Image.Image:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(content))
             image.load()
-            return ImageOps.exif_transpose(image)
+            # Pillow's own function writes the EXIF anew, and fails where a photograph's is odd.
+            turn = UPRIGHT.get(image.getexif().get(ORIENTATION, 1))
+            return _flat(image if turn is None else image.transpose(turn), path)
+    except LatentlabError:
+        raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise LatentlabError(f"{path}: a decompression bomb ({error})") from error
     except UnidentifiedImageError as error:
         raise LatentlabError(f"{path}: no image that Pillow can read") from error
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError) as error:
+    except Exception as error:
+        # Pillow has a decoder for each of dozens of formats, and on a damaged file each raises
+        # what it happens to stumble over: RuntimeError, struct.error, AttributeError and more.
         raise LatentlabError(f"{path}: a damaged image ({error})") from error
 
 
-def _flat(image: Image.Image, mode: Literal["L", "RGB"]) -> Image.Image:
-    """The image in one of two modes of eight bits, with transparency laid on white."""
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        values = np.asarray(image).astype(np.float64)
-        # Sixteen bits, also where Pillow widens them; what already fits into eight is kept.
-        if values.max(initial=0) > 255:
-            values = values / 257
-        image = Image.fromarray(np.rint(values.clip(0, 255)).astype(np.uint8))
+def _flat(image: Image.Image, path: Path) -> Image.Image:
+    """The image with eight bits a channel, ``L`` or ``RGB``, and transparency laid on white."""
+    grey = image.mode in GREY_MODES or _is_grey_palette(image)
+    if image.mode == "F" or image.mode in SIXTEEN_BITS:
+        image = _eight_bits(image, path)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         colours = image.convert("RGBA")
         white = Image.new("RGBA", colours.size, "white")
-        image = Image.alpha_composite(white, colours).convert("RGB")
-    return image.convert(mode)
+        image = Image.alpha_composite(white, colours)
+    return image.convert("L" if grey else "RGB")
+
+
+def _eight_bits(image: Image.Image, path: Path) -> Image.Image:
+    """Integers of more than eight bits, or floats, as ``L``; the transparent value is white."""
+    values = np.asarray(image).astype(np.float64)
+    low, high = float(values.min()), float(values.max())
+    top, allowed = 65535, "0 to 65535"
+    if image.mode == "F":
+        top, allowed = (1 if high <= 1 else 255), "0 to 1, or 0 to 255"
+    # Written so that it refuses nan as well.
+    if not (low >= 0 and high <= top):
+        raise LatentlabError(
+            f"{path}: found pixels from {low:g} to {high:g}; allowed: {allowed}; scale them"
+        )
+    pixels = np.rint(values * (255 / top)).astype(np.uint8)
+    if "transparency" in image.info:
+        pixels[values == image.info["transparency"]] = 255
+    return Image.fromarray(pixels)
+
+
+def _letterbox(image: Image.Image, size: int) -> Image.Image:
+    """The whole image in the middle of a black square, one pixel wide or high at the least."""
+    longer = max(image.size)
+    width, height = (max(1, round(side / longer * size)) for side in image.size)
+    square = Image.new(image.mode, (size, size))
+    inner = image.resize((width, height), Image.Resampling.BICUBIC)
+    square.paste(inner, (round((size - width) / 2), round((size - height) / 2)))
+    return square
 
 
 def _is_grey_palette(image: Image.Image) -> bool:
