@@ -1,7 +1,9 @@
 """Folders of images: every kind comes out right, and what cannot is refused by name."""
 
+import os
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -342,6 +344,94 @@ def test_links_out_of_the_folder_are_followed_when_asked(hostile, tmp_path):
     assert {"good/link.png", "linked/secret.png"} <= {entry.path for entry in entries}
 
 
+@pytest.fixture
+def tree(tmp_path):
+    """Two classes of one image each."""
+    for name in ("a/1.png", "z/2.png"):
+        (tmp_path / "set" / name).parent.mkdir(parents=True)
+        scene().save(tmp_path / "set" / name)
+    return tmp_path / "set"
+
+
+def refusal(root, manifest):
+    """What is refused of a tree, and that it can be left out."""
+    with pytest.raises(LatentlabError) as caught:
+        looked(root, manifest)
+    entries = looked(root, manifest, skip_unreadable=True)
+    assert [entry.path for entry in entries] == ["a/1.png", "z/2.png"]
+    ((path, reason),) = (line.split(": ") for line in load(root, manifest, READING).unreadable)
+    assert str(caught.value).splitlines()[1] == f"  {root / path}: {reason}"
+    return path, reason
+
+
+def test_a_link_to_itself_is_refused_by_name(tree, tmp_path):
+    (tree / "a" / "loop").symlink_to("loop")
+    path, reason = refusal(tree, tmp_path / "manifest")
+    assert path == "a/loop"
+    assert "not readable (Too many levels of symbolic links" in reason
+
+
+def test_a_folder_comes_before_a_link_to_it(tree, tmp_path):
+    """The link would be a class of its own, and the folder be refused in its place."""
+    (tree / "link").symlink_to("z")
+    path, reason = refusal(tree, tmp_path / "manifest")
+    assert (path, reason) == ("link", "a link to a folder that is read already")
+
+
+def test_a_folder_that_may_not_be_read_is_refused_by_name(tree, tmp_path, monkeypatch):
+    """Nothing is forbidden to root, so the refusal of the system is played."""
+    (tree / "locked").mkdir()
+    look = Path.iterdir
+
+    def refusing(path):
+        if path.name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path)
+
+    monkeypatch.setattr(Path, "iterdir", refusing)
+    assert refusal(tree, tmp_path / "manifest") == ("locked", "not readable (Permission denied)")
+    with pytest.raises(LatentlabError, match=r"locked: found no folder .*\(.*Permission denied"):
+        looked(tree / "locked", tmp_path / "manifest", skip_unreadable=True)
+
+
+@pytest.mark.parametrize("name", [b"a/\xff.png", b"c\xff"])
+def test_a_name_that_is_not_utf8_is_refused(name, tree, tmp_path):
+    odd = Path(os.fsdecode(os.fsencode(tree) + b"/" + name))
+    try:
+        odd.touch() if odd.suffix else odd.mkdir()
+    except OSError as error:
+        pytest.skip(f"this file system has no such names ({error})")
+    path, reason = refusal(tree, tmp_path / "manifest")
+    assert path.encode() == name.replace(b"\xff", b"\\udcff")
+    assert reason == "its name is not UTF-8"
+
+
+def test_what_other_systems_leave_is_passed_over(tree, tmp_path):
+    (tree / "Thumbs.db").touch()
+    (tree / "a" / "desktop.ini").touch()
+    (tree / "__MACOSX" / "a").mkdir(parents=True)
+    (tree / "__MACOSX" / "a" / "._1.png").touch()
+    entries = looked(tree, tmp_path / "manifest")
+    assert [entry.path for entry in entries] == ["a/1.png", "z/2.png"]
+
+
+def test_folders_may_be_nested_without_end(tree, tmp_path):
+    deepest = tree / "a"
+    for _ in range(1000):
+        deepest /= "b"
+        deepest.mkdir()
+    scene().save(deepest / "3.png")
+    try:
+        entries = looked(tree, tmp_path / "manifest")
+    finally:
+        # Removed here, because shutil.rmtree does not go so deep.
+        (deepest / "3.png").unlink()
+        while deepest != tree / "a":
+            deepest.rmdir()
+            deepest = deepest.parent
+    assert [entry.class_name for entry in entries] == ["a", "a", "z"]
+
+
 def test_a_file_that_changes_afterwards_is_refused(tmp_path):
     (tmp_path / "set").mkdir()
     scene().save(tmp_path / "set" / "a.png")
@@ -373,11 +463,19 @@ def test_several_processes_read_the_same(tmp_path):
 @pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir()])
 def test_no_folder_and_no_image_are_refused(make, tmp_path):
     make(tmp_path / "set")
-    with pytest.raises(LatentlabError, match=r"set: found no (such folder|image)"):
+    with pytest.raises(LatentlabError, match=r"set: found no (folder|image) .*in data\.folder"):
         looked(tmp_path / "set", tmp_path / "manifest")
 
 
-def test_a_damaged_manifest_is_refused(tmp_path):
-    (tmp_path / folder.MANIFEST).write_text("path,split\na,b\n")
-    with pytest.raises(LatentlabError, match=r"manifest\.csv: damaged"):
+def test_the_name_of_a_folder_may_be_too_long(tmp_path):
+    with pytest.raises(LatentlabError, match=r"found no folder .*; name one in data\.anomalies"):
+        looked(tmp_path / ("x" * 300), tmp_path / "manifest", key="data.anomalies")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [("path,split\na,b\n", "damaged"), ("x" * 200_000, "not readable")]
+)
+def test_a_damaged_manifest_is_refused(content, reason, tmp_path):
+    (tmp_path / folder.MANIFEST).write_text(content)
+    with pytest.raises(LatentlabError, match=rf"manifest\.csv: {reason}"):
         read_manifest(tmp_path)

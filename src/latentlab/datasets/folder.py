@@ -6,6 +6,7 @@ manifest, so that a set of any size is neither copied nor ever held in memory.
 """
 
 import csv
+import stat
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from latentlab.files import REMEDY
 MANIFEST = "manifest.csv"
 UNREADABLE = "unreadable.csv"
 SPLITS = ("train", "validation", "test", "anomalies")
+# What other systems leave in folders; passed over like hidden files.
+LITTER = ("__macosx", "thumbs.db", "desktop.ini")
 DEFAULT_SIZE = 64
 BATCH = 250
 
@@ -109,6 +112,7 @@ def look_through(
     follow_links: bool,
     processes: int,
     suffix: str = "",
+    key: str = "data.folder",
 ) -> None:
     """Read every image of a tree once, and write the manifest.
 
@@ -119,12 +123,17 @@ def look_through(
         follow_links: Follow links that lead out of the tree.
         processes: How many read at once.
         suffix: Take only files whose name ends so, and pass over others.
+        key: The param that names the tree, for the message of an error.
 
     Raises:
         LatentlabError: If the tree is not there or holds no image, or a file is refused.
     """
-    if not root.is_dir():
-        raise LatentlabError(f"{root}: found no such folder; name one in data.folder")
+    try:
+        next(root.iterdir(), None)
+    except (OSError, ValueError) as error:
+        raise LatentlabError(
+            f"{root}: found no folder that can be read ({error}); name one in {key}"
+        ) from error
     paths, refused = _walk(root, follow_links)
     paths = [path for path in paths if path.endswith(suffix)]
     entries: list[Entry] = []
@@ -146,7 +155,9 @@ def look_through(
             "Remove them, or set data.skip_unreadable to true to leave them out and list them"
         )
     if not entries:
-        raise LatentlabError(f"{root}: found no image in it or its sub-folders")
+        raise LatentlabError(
+            f"{root}: found no image in it or its sub-folders; name another folder in {key}"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / MANIFEST, Entry._fields, entries)
     _write(folder / UNREADABLE, ("path", "reason"), sorted(refused))
@@ -223,37 +234,48 @@ def _walk(root: Path, follow_links: bool) -> tuple[list[str], list[tuple[str, st
     files: list[str] = []
     refused: list[tuple[str, str]] = []
     inside = root.resolve()
-    seen = {inside}
+    seen: set[tuple[int, int]] = set()
+    # Links wait until all else is read: none must win over the folder that it leads to.
+    waiting, links = [root], list[Path]()
 
     def outside(path: Path) -> bool:
         return not follow_links and not path.resolve().is_relative_to(inside)
 
-    def visit(folder: Path) -> None:
-        before = len(files) + len(refused)
-        for path in sorted(folder.iterdir()):
-            name = path.relative_to(root).as_posix()
-            if path.name.startswith("."):
-                continue
-            if path.is_symlink() and outside(path):
-                refused.append(
-                    (name, "a link out of the folder; data.follow_links would allow it")
-                )
-            elif path.is_dir():
-                # A link to a folder above would go round for ever.
-                if path.resolve() in seen:
-                    refused.append((name, "a link to a folder that is read already"))
-                    continue
-                seen.add(path.resolve())
-                visit(path)
-            elif path.is_file():
-                files.append(name)
-            else:
-                refused.append((name, "neither a file nor a folder, or a link to nothing"))
-        if len(files) + len(refused) == before and folder != root:
-            refused.append((folder.relative_to(root).as_posix(), "an empty folder"))
+    def visit(path: Path, name: str) -> str | None:
+        """Take a file, or let what is in a folder wait; the reason where neither can be."""
+        name.encode()
+        found = path.stat()
+        if path.is_symlink() and outside(path):
+            return "a link out of the folder; data.follow_links would allow it"
+        if stat.S_ISREG(found.st_mode):
+            files.append(name)
+            return None
+        if not stat.S_ISDIR(found.st_mode):
+            return "neither a file nor a folder"
+        if (found.st_dev, found.st_ino) in seen:  # a link to one above would go round for ever
+            return "a link to a folder that is read already"
+        seen.add((found.st_dev, found.st_ino))
+        entries = [entry for entry in path.iterdir() if not _is_passed_over(entry.name)]
+        for entry in sorted(entries, reverse=True):
+            (links if entry.is_symlink() else waiting).append(entry)
+        return None if entries or path == root else "an empty folder"
 
-    visit(root)
-    return files, refused
+    while waiting or links:
+        path = waiting.pop() if waiting else links.pop()
+        name = path.relative_to(root).as_posix()
+        try:
+            reason = visit(path, name)
+        except UnicodeEncodeError:
+            name, reason = name.encode(errors="backslashreplace").decode(), "its name is not UTF-8"
+        except OSError as error:
+            reason = f"not readable ({error.strerror})"
+        if reason:
+            refused.append((name, reason))
+    return sorted(files, key=lambda name: name.split("/")), refused
+
+
+def _is_passed_over(name: str) -> bool:
+    return name.startswith(".") or name.lower() in LITTER
 
 
 def _place(path: str) -> tuple[str, str]:
@@ -291,7 +313,7 @@ def _decode_entry(
 
 
 def _write(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
@@ -299,9 +321,9 @@ def _write(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) 
 
 def _read(path: Path, header: Sequence[str]) -> list[list[str]]:
     try:
-        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        with path.open(newline="", encoding="utf-8") as file:
             first, *rows = csv.reader(file)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise LatentlabError(f"{path}: not readable ({error}); {REMEDY}") from error
     if tuple(first) != tuple(header) or any(len(row) != len(header) for row in rows):
         raise LatentlabError(f"{path}: damaged (found columns {first}); {REMEDY}")
