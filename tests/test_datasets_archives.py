@@ -87,6 +87,12 @@ def test_an_archive_that_climbs_out_is_refused(tmp_path, monkeypatch):
     assert list((tmp_path / "cache").iterdir()) == []
 
 
+def test_faces_that_cannot_be_unpacked_are_an_error_of_the_cache(lfw):
+    (lfw / "cache").write_text("a file")
+    with pytest.raises(LatentlabError, match=r"cache cannot be written to .*--cache"):
+        faces.fetch(lfw / "raw", lfw / "cache", (str(lfw / "mirror"),), 1)
+
+
 def test_cifar_is_read_by_torchvision(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (6, 3, 32, 32)).astype(np.uint8)

@@ -5,8 +5,10 @@ import hashlib
 import io
 import struct
 import threading
+from contextlib import contextmanager, suppress
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -46,13 +48,36 @@ def server(tmp_path):
         def log_error(self, *_):
             pass
 
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(root)))
-    thread = threading.Thread(target=httpd.serve_forever)
+    with serving(partial(Handler, directory=str(root))) as address:
+        yield root, address, asked
+
+
+@contextmanager
+def serving(handler):
+    """The address of a web server that answers as the handler does."""
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=httpd.serve_forever, args=(0.01,))
     thread.start()
-    yield root, f"http://127.0.0.1:{httpd.server_port}", asked
+    yield f"http://127.0.0.1:{httpd.server_port}"
     httpd.shutdown()
     thread.join()
     httpd.server_close()
+
+
+@contextmanager
+def answering(answer):
+    """The address of a web server that answers every question with the same bytes."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            with suppress(OSError):  # the client may have heard enough before the end
+                self.wfile.write(answer)
+
+        def log_message(self, *_):
+            pass
+
+    with serving(Handler) as address:
+        yield address
 
 
 def test_plain_and_gzipped_files_are_found(places, tmp_path):
@@ -155,6 +180,115 @@ def test_a_connection_that_breaks_off_is_tried_again(places, monkeypatch, server
     monkeypatch.setattr(sources, "urlopen", breaking)
     assert find(FILE, places(official=(address,))) == CONTENT
     assert calls == 3 * [f"{address}/{FILE.name}"]
+
+
+OK = b"HTTP/1.0 200 OK\r\n"
+STRANGE_ANSWERS = {
+    "no web server": (b"SSH-2.0-OpenSSH\r\n\r\n", "SSH-2.0"),
+    "length that is no number": (OK + b"Content-Length: abc\r\n\r\n", "abc"),
+    "broken chunks": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc",
+        "IncompleteRead",
+    ),
+    "endless header": (OK + b"X: " + b"a" * 100_000 + b"\r\n\r\n", "more than 65536 bytes"),
+    "redirection to no address": (
+        b"HTTP/1.0 302 Found\r\nLocation: http://[x\r\n\r\n",
+        "Invalid IPv6 URL",
+    ),
+}
+
+
+@pytest.mark.parametrize(("answer", "reason"), STRANGE_ANSWERS.values(), ids=STRANGE_ANSWERS)
+def test_a_strange_answer_is_told_and_the_next_place_is_asked(
+    answer, reason, places, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sources, "PAUSES", (0.0,))
+    good = mirror(tmp_path / "good", CONTENT)
+    with answering(answer) as address:
+        with pytest.raises(LatentlabError, match="was found nowhere") as caught:
+            find(FILE, places(address))
+        (line,) = (line for line in str(caught.value).splitlines() if f"{FILE.name}: " in line)
+        assert line.startswith(f"  {address}/{FILE.name}: ")
+        assert reason in line
+        assert find(FILE, places(address, good)) == CONTENT
+
+
+STRANGE_PLACES = {
+    "no host": "http://[x",
+    "no port": "http://localhost:abc",
+    "label too long": f"http://{'a' * 80}.com",
+    "not ASCII": "http://127.0.0.1:1/é",
+    "name too long": "x" * 300,
+}
+
+
+@pytest.mark.parametrize("place", STRANGE_PLACES.values(), ids=STRANGE_PLACES)
+def test_a_place_that_is_none_is_told_and_the_next_is_asked(place, places, tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "PAUSES", (0.0,))
+    with pytest.raises(LatentlabError, match="was found nowhere") as caught:
+        find(FILE, places(place))
+    assert f"  {place}" in str(caught.value)
+    good = mirror(tmp_path / "good", CONTENT)
+    assert find(FILE, places(place, good)) == CONTENT
+
+
+def test_a_place_that_forbids_to_look_is_told_and_the_next_is_asked(places, tmp_path, monkeypatch):
+    """Nothing is forbidden to root, so the refusal of the system is played."""
+    forbidden, good = tmp_path / "forbidden", mirror(tmp_path / "good", CONTENT)
+    (good / "lfw_funneled").mkdir()
+
+    def refusing(look):
+        def looked(path, **options):
+            if path.is_relative_to(forbidden):
+                raise PermissionError(13, "Permission denied", str(path))
+            return look(path, **options)
+
+        return looked
+
+    for name in ("is_file", "is_dir"):
+        monkeypatch.setattr(Path, name, refusing(getattr(Path, name)))
+    with pytest.raises(LatentlabError, match=f"{forbidden / FILE.name}: Permission denied"):
+        find(FILE, places(forbidden))
+    assert find(FILE, places(forbidden, good)) == CONTENT
+    assert find_folder("lfw_funneled", places(forbidden, good)) == good / "lfw_funneled"
+
+
+def test_a_server_that_does_not_stop_is_left(places):
+    left = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            try:
+                for _ in range(64):
+                    self.wfile.write(bytes(1 << 20))
+            except OSError:
+                left.append(self.path)
+
+        def log_message(self, *_):
+            pass
+
+    with (
+        serving(Handler) as address,
+        pytest.raises(LatentlabError, match="more than the 10,240 bytes expected"),
+    ):
+        find(FILE, places(address))
+    assert left == [f"/{FILE.name}.gz", f"/{FILE.name}"]
+
+
+def test_capitals_make_no_other_address(places, server):
+    root, address, _ = server
+    mirror(root, CONTENT)
+    assert find(FILE, places(address.replace("http", "HTTP"))) == CONTENT
+
+
+def test_a_cache_that_cannot_be_written_to_is_refused(places, tmp_path, server):
+    root, address, _ = server
+    mirror(root, CONTENT)
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(LatentlabError, match=r"cache cannot be written to .*--cache"):
+        find(FILE, places(address))
 
 
 def test_the_error_names_every_place_and_the_ways_out(places, tmp_path):

@@ -17,8 +17,7 @@ import numpy as np
 from latentlab.datasets import folder as folder_reader
 from latentlab.datasets.base import NO_LABEL, DataSet
 from latentlab.datasets.folder import FolderSource, Reading
-from latentlab.datasets.sources import KnownFile, Places, find, find_folder
-from latentlab.files import replacing
+from latentlab.datasets.sources import KnownFile, Places, caching, find, find_folder
 
 IMAGE_SIZE = 64
 # Left, upper, right, lower: the face in a funneled photograph, as shares of its sides; on the
@@ -48,6 +47,7 @@ def fetch(folder: Path, cache: Path, mirrors: tuple[str, ...], processes: int) -
         follow_links=False,
         processes=processes,
         suffix=".jpg",
+        key="data.mirrors",
     )
 
 
@@ -71,7 +71,7 @@ def _root(cache: Path, mirrors: tuple[str, ...]) -> Path:
         return root
     content = find(ARCHIVE, Places(cache, mirrors, folders=FOLDERS))
     with (
-        replacing(cache / FOLDERS[0]) as temporary,
+        caching(cache / FOLDERS[0]) as temporary,
         tarfile.open(fileobj=io.BytesIO(content)) as archive,
     ):
         archive.extractall(temporary, filter="data")

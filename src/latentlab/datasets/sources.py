@@ -11,8 +11,10 @@ import io
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from http.client import HTTPException
 from pathlib import Path
 from typing import final
 from urllib.error import HTTPError
@@ -26,6 +28,7 @@ from latentlab.files import replacing
 TIMEOUT = 30  # seconds without a byte
 PAUSES = (1.0, 3.0)  # seconds before the second and the third try
 BLOCK = 1 << 20
+SLACK = 1 << 20  # bytes that gzip may add to content that it cannot shrink
 
 
 @final
@@ -87,11 +90,19 @@ def find(file: KnownFile, places: Places) -> bytes:
         try:
             content = _unpacked(read(), file)
             _verify(content, file)
-        except (OSError, EOFError, zlib.error, LatentlabError) as error:
-            tried.append(f"{address}: {error}")
+        # A ValueError is an address that is none, or a header that is no number.
+        except (
+            OSError,
+            EOFError,
+            ValueError,
+            zlib.error,
+            HTTPException,
+            LatentlabError,
+        ) as error:
+            tried.append(f"{address}: {' '.join(str(error).split())}")
             continue
         if is_url(address):
-            with replacing(places.cache / file.name) as temporary:
+            with caching(places.cache / file.name) as temporary:
                 temporary.write_bytes(content)
         return content
     listed = "\n".join(f"  {line}" for line in tried)
@@ -103,19 +114,38 @@ def find(file: KnownFile, places: Places) -> bytes:
     )
 
 
+@contextmanager
+def caching(path: Path) -> Iterator[Path]:
+    """A temporary path that becomes a file or folder of the cache when the block ends well.
+
+    Raises:
+        LatentlabError: If the cache cannot be written to.
+    """
+    try:
+        with replacing(path) as temporary:
+            yield temporary
+    except OSError as error:
+        raise LatentlabError(
+            f"{path}: the download cache cannot be written to ({error}); make its folder "
+            "writable, or name another with --cache in dvc.yaml"
+        ) from error
+
+
 def find_folder(name: str, places: Places) -> Path | None:
     """A folder of that name in one of the mirrors that are folders, or ``None``."""
     for mirror in places.mirrors:
         for parent in ("", *places.folders):
             folder = Path(mirror) / parent / name
-            if not is_url(mirror) and folder.is_dir():
-                return folder
+            # A place that forbids to look has nothing for us; ``find`` will tell why.
+            with suppress(OSError):
+                if not is_url(mirror) and folder.is_dir():
+                    return folder
     return None
 
 
 def is_url(place: str) -> bool:
     """Whether a place is on the network."""
-    return place.startswith(("https://", "http://"))
+    return place.lower().startswith(("https://", "http://"))
 
 
 def _candidates(
@@ -126,19 +156,25 @@ def _candidates(
         if is_url(place):
             for name in reversed(file.names):
                 address = f"{place.rstrip('/')}/{name}"
-                yield address, partial(_download, address)
+                yield address, partial(_download, address, file.size)
             continue
         paths = [
             Path(place) / folder / name for folder in ("", *places.folders) for name in file.names
         ]
-        present = [path for path in paths if path.is_file()]
+        present = []
+        for path in paths:
+            try:
+                if path.is_file():
+                    present.append(path)
+            except OSError as error:
+                tried.append(f"{path}: {error.strerror}")
         if not present:
             within = ", ".join(places.folders)
             tried.append(f"{place}: no {file.name}" + (f", nor in {within}" if within else ""))
         for path in present:
             yield str(path), path.read_bytes
     if file.address:
-        yield file.address, partial(_download, file.address)
+        yield file.address, partial(_download, file.address, file.size)
 
 
 def _unpacked(content: bytes, file: KnownFile) -> bytes:
@@ -164,32 +200,33 @@ def _verify(content: bytes, file: KnownFile) -> None:
         )
 
 
-def _download(address: str) -> bytes:
+def _download(address: str, size: int) -> bytes:
     """Content of a URL, with progress on a terminal, and new tries where they may help."""
     for pause in (*PAUSES, None):
         try:
-            return _download_once(address)
+            return _download_once(address, size)
         except HTTPError as error:
             # The server has answered: only a fault of its own may pass.
             if error.code < 500 or pause is None:
                 raise
-        except OSError:
+        except (OSError, HTTPException):
             if pause is None:
                 raise
         time.sleep(pause)
     raise AssertionError("the last try returns or raises")
 
 
-def _download_once(address: str) -> bytes:
+def _download_once(address: str, size: int) -> bytes:
     request = Request(address, headers={"User-Agent": "latentlab"})
     with urlopen(request, timeout=TIMEOUT) as response:
         total = int(response.headers.get("Content-Length") or 0)
-        blocks = []
+        content = bytearray()
         with tqdm(total=total, desc=address, unit="B", unit_scale=True, disable=None) as bar:
             while block := response.read(BLOCK):
-                blocks.append(block)
+                content += block
                 bar.update(len(block))
-    content = b"".join(blocks)
+                if len(content) > size + SLACK:
+                    raise LatentlabError(f"more than the {size:,} bytes expected")
     if total and len(content) < total:
         raise OSError(f"connection closed after {len(content):,} of {total:,} bytes")
-    return content
+    return bytes(content)
