@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 from latentlab.config import Params
-from latentlab.datasets.build import Site
+from latentlab.datasets.build import Site, located
+from latentlab.datasets.sources import is_url
 
 MIRRORS = "LATENTLAB_MIRRORS"
 
@@ -16,12 +17,11 @@ def site(params: Params, cache: Path) -> Site:
     DVC says in ``DVC_ROOT`` where the original is.
     """
     root = Path(os.environ.get("DVC_ROOT", ".")).resolve()
-    named = [*(params.data.mirrors or ()), *os.environ.get(MIRRORS, "").split(";")]
+    named = [(place, "data.mirrors") for place in params.data.mirrors or ()]
+    named += [(place.strip(), MIRRORS) for place in os.environ.get(MIRRORS, "").split(";")]
     mirrors = [
-        place
-        if place.startswith(("https://", "http://"))
-        else str(root / Path(place).expanduser())
-        for place in named
+        place if is_url(place) else str(located(root, place, key))
+        for place, key in named
         if place.strip()
     ]
     return Site(root, root / cache, tuple(mirrors))

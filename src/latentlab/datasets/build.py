@@ -1,5 +1,6 @@
 """The name of a data set -> its files, its images; the only place that knows every data set."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never, final
@@ -8,6 +9,7 @@ from latentlab.config import DATASETS, AnomalyClasses, DatasetName, Params
 from latentlab.datasets import cifar, digits, faces, folder, mnist
 from latentlab.datasets.base import DataSet
 from latentlab.datasets.folder import Reading
+from latentlab.errors import LatentlabError
 
 ANOMALIES = "anomalies"
 
@@ -28,6 +30,20 @@ class Site:
     mirrors: tuple[str, ...]
 
 
+def located(root: Path, place: str, key: str) -> Path:
+    """A path that a user gave, from the repository's root, with ``~`` for a home folder.
+
+    Raises:
+        LatentlabError: If it begins with the home folder of nobody.
+    """
+    try:
+        return root / Path(place).expanduser()
+    except RuntimeError as error:
+        raise LatentlabError(
+            f"{key}: found {place!r}, but there is no such home folder; write the whole path"
+        ) from error
+
+
 def fetch(params: Params, raw: Path, site: Site) -> None:
     """Bring the files of the data set, and of the anomalies where they are another one.
 
@@ -39,7 +55,7 @@ def fetch(params: Params, raw: Path, site: Site) -> None:
     Raises:
         LatentlabError: If a file is found nowhere, or cannot be used.
     """
-    for name, place in _sets(params):
+    for name, place in _sets(params, site):
         target = raw / place
         match name:
             case "digits":
@@ -52,11 +68,12 @@ def fetch(params: Params, raw: Path, site: Site) -> None:
                 faces.fetch(target, site.cache, site.mirrors, params.threads)
             case Path():
                 folder.look_through(
-                    site.root / name.expanduser(),
+                    name,
                     target,
                     skip_unreadable=params.data.skip_unreadable,
                     follow_links=params.data.follow_links,
                     processes=params.threads,
+                    key="data.anomalies" if place == ANOMALIES else "data.folder",
                 )
             case _:
                 assert_never(name)
@@ -68,7 +85,7 @@ def load(params: Params, raw: Path, site: Site) -> tuple[DataSet, DataSet | None
     Raises:
         LatentlabError: If a file is missing, damaged, or has changed.
     """
-    main, *others = [_load(name, raw / place, params, site) for name, place in _sets(params)]
+    main, *others = [_load(name, raw / place, params, site) for name, place in _sets(params, site)]
     return main, others[0] if others else None
 
 
@@ -84,20 +101,33 @@ def _load(name: DatasetName | Path, raw: Path, params: Params, site: Site) -> Da
         case "faces":
             return faces.load(raw, site.cache, site.mirrors, reading)
         case Path():
-            return folder.load(site.root / name.expanduser(), raw, reading)
+            return folder.load(name, raw, reading)
         case _:
             assert_never(name)
 
 
-def _sets(params: Params) -> list[tuple[DatasetName | Path, str]]:
+def _sets(params: Params, site: Site) -> list[tuple[DatasetName | Path, str]]:
     """The data set and, where they are another one, the anomalies: each with its raw folder."""
+    main: DatasetName | Path
     if params.dataset == "folder":
         assert params.data.folder is not None  # the params were checked
-        sets: list[tuple[DatasetName | Path, str]] = [(Path(params.data.folder), "folder")]
+        main = located(site.root, params.data.folder, "data.folder")
     else:
-        sets = [(params.dataset, params.dataset)]
+        main = params.dataset
+    sets: list[tuple[DatasetName | Path, str]] = [(main, params.dataset)]
     anomalies = params.data.anomalies
     if anomalies is None or isinstance(anomalies, AnomalyClasses):
         return sets
     known = next((name for name in DATASETS if name == anomalies), None)
-    return [*sets, (known or Path(anomalies), ANOMALIES)]
+    others = known or located(site.root, anomalies, "data.anomalies")
+    if isinstance(main, Path) and isinstance(others, Path) and _same(main, others):
+        raise LatentlabError(
+            f"data.anomalies: found {anomalies!r}, which is data.folder itself; name another "
+            "folder, a data set, or {classes: [...]} to hold out"
+        )
+    return [*sets, (others, ANOMALIES)]
+
+
+def _same(one: Path, other: Path) -> bool:
+    # Path.resolve may raise, such as on a link to itself; what is wrong is told on reading.
+    return os.path.realpath(one) == os.path.realpath(other)

@@ -1,0 +1,67 @@
+"""From params to files: which folder is meant, and which param an error names."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from latentlab.config import Params
+from latentlab.datasets.build import Site, fetch, load
+from latentlab.errors import LatentlabError
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A repository with two folders of one grey image each."""
+    for name in ("photos", "odd"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / name / f"{name}.png")
+    return Site(tmp_path, tmp_path / "cache", ())
+
+
+@pytest.fixture
+def folders(edit_params):
+    def made(folder, anomalies):
+        changes = {"dataset": "folder", "data.folder": folder, "data.anomalies": anomalies}
+        return Params.model_validate(edit_params(changes | {"threads": 1}))
+
+    return made
+
+
+def test_folders_count_from_the_root_of_the_repository(folders, site, tmp_path):
+    params = folders("photos", "./odd")
+    fetch(params, tmp_path / "raw", site)
+    main, others = load(params, tmp_path / "raw", site)
+    assert [entry.path for entry in main.train.entries] == ["photos.png"]
+    assert [entry.path for entry in others.train.entries] == ["odd.png"]
+
+
+FAULTS = {
+    "no folder": ("nowhere", None, "nowhere: found no folder .*; name one in data.folder"),
+    "no folder of anomalies": ("photos", "./nowhere", "nowhere: .*; name one in data.anomalies"),
+    "no image among anomalies": (
+        "photos",
+        "./empty",
+        "empty: found no image .*; name another folder in data.anomalies",
+    ),
+    "nobody": ("~nosuchuser/x", None, "data.folder: found '~nosuchuser/x', but .* no such home"),
+    "nobody's anomalies": ("photos", "~nosuchuser/x", "data.anomalies: found '~nosuchuser/x'"),
+    "the same": ("photos", "./photos", "data.anomalies: found './photos', which is data.folder"),
+    "the same by a link": ("photos", "./link", "data.anomalies: found './link', which is data.f"),
+}
+
+
+@pytest.mark.parametrize(("folder", "anomalies", "message"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_names_its_param(folder, anomalies, message, folders, site, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to("photos")
+    with pytest.raises(LatentlabError, match=message):
+        fetch(folders(folder, anomalies), tmp_path / "raw", site)
+
+
+def test_a_data_set_and_a_folder_of_its_name_are_not_the_same(edit_params, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").mkdir()
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "digits" / "a.png")
+    params = Params.model_validate(edit_params({"data.anomalies": "./digits", "threads": 1}))
+    fetch(params, tmp_path / "raw", Site(tmp_path, tmp_path / "cache", ()))
+    assert (tmp_path / "raw" / "anomalies" / "manifest.csv").exists()
