@@ -16,10 +16,9 @@ def source(labels):
     return ArraySource(images.astype(np.uint8), np.asarray(labels))
 
 
-def drawn(labels, *, data=None, **changes):
+def drawn(labels, *, names=NAMES, data=None, **changes):
     """Splits of a set with these labels; other parts of the data set in ``data``."""
-    names = NAMES if max(labels) >= 0 else ()
-    dataset = DataSet(names, 8, 1, source(labels), **data or {})
+    dataset = DataSet(names if max(labels) >= 0 else (), 8, 1, source(labels), **data or {})
     return split(
         dataset, **{"test_fraction": 0.2, "validation_fraction": 0.2, "seed": 0} | changes
     )
@@ -33,7 +32,7 @@ def test_splits_share_no_image_and_lose_none(seed, count):
 
 
 def test_every_split_has_the_classes_in_proportion():
-    parts = drawn(np.repeat([0, 1], [90, 10]), validation_fraction=0.25).parts
+    parts = drawn(np.repeat([0, 1], [90, 10]), names=NAMES[:2], validation_fraction=0.25).parts
     shares = {name: (len(p.labels), p.labels.sum()) for name, p in parts.items()}
     assert shares["test"] == (20, 2)
     assert shares["validation"] == (20, 2)
@@ -92,6 +91,23 @@ def test_digits_are_chosen_by_name_and_not_by_place():
     assert splits.class_names == ("1", "8")
 
 
+def test_a_number_is_no_place_where_a_name_is_a_number():
+    """Class 0 of the classes 1, 4 and 8 is a slip, not the first of them."""
+    dataset = DataSet(("1", "4", "8"), 8, 1, source(np.arange(60) % 3))
+    with pytest.raises(LatentlabError, match=r"data\.classes: unknown class 0; known: 1, 4, 8"):
+        split(dataset, classes=(0,), test_fraction=0.2, validation_fraction=0, seed=0)
+
+
+def test_a_class_without_training_image_is_refused_by_name():
+    own = {"test": source([0, 1, 2]), "validation": source([0, 1])}
+    with pytest.raises(
+        LatentlabError, match=r"data\.classes: found no training image of cat; add some, or name"
+    ):
+        drawn(np.arange(30) % 2, data=own)
+    splits = drawn(np.arange(30) % 2, data=own, classes=["ant", "bee"])
+    assert splits.parts["test"].labels.tolist() == [0, 1]
+
+
 def test_an_unknown_class_is_refused_with_what_was_meant():
     with pytest.raises(LatentlabError, match=r"data\.classes: unknown class 'bea'; known: ant, b"):
         drawn(np.arange(60) % 3, classes=["bea"])
@@ -117,6 +133,13 @@ def test_classes_held_out_come_from_the_own_test_split_where_there_is_one():
     assert anomalies.indices.tolist() == [1, 2]
 
 
+def test_classes_held_out_that_the_own_test_split_lacks_come_from_train():
+    own = {"test": source([0, 1])}
+    parts = drawn(np.arange(30) % 3, data=own, anomaly_classes=["cat"]).parts
+    assert parts["anomalies"].indices.tolist() == list(range(2, 30, 3))
+    assert not set(parts["anomalies"].indices) & set(parts["train"].indices)
+
+
 def test_every_class_held_out_is_refused():
     with pytest.raises(LatentlabError, match="every class is held out"):
         drawn(np.arange(30) % 3, anomaly_classes=[0, 1, 2])
@@ -136,7 +159,7 @@ def test_a_set_without_anomalies_has_none():
 def test_a_limit_thins_every_part_and_keeps_proportions():
     labels = np.repeat([0, 1], [160, 40])
     own = {"test": source(np.repeat([0, 1], [80, 20])), "anomalies": source([-1] * 90)}
-    parts = drawn(labels, data=own, limit=50, validation_fraction=0.2).parts
+    parts = drawn(labels, names=NAMES[:2], data=own, limit=50).parts
     counts = {name: (len(p.labels), (p.labels == 1).sum()) for name, p in parts.items()}
     assert counts == {
         "train": (40, 8),
@@ -144,6 +167,37 @@ def test_a_limit_thins_every_part_and_keeps_proportions():
         "test": (50, 10),
         "anomalies": (50, 0),
     }
+
+
+@given(
+    st.lists(st.integers(1, 60), min_size=1, max_size=6), st.integers(1, 200), st.integers(0, 9)
+)
+def test_a_limit_is_met_to_the_image_and_every_class_keeps_its_share(counts, limit, seed):
+    """Any limit from the number of classes up, also with a class of one image."""
+    labels = np.repeat(np.arange(len(counts)), counts)
+    limit = max(limit, len(counts))
+    chosen = thin(np.arange(len(labels)), labels, limit, seed)
+    assert len(set(chosen.tolist())) == len(chosen) == min(limit, len(labels))
+    assert sorted(chosen) == chosen.tolist()
+    found = np.bincount(labels[chosen], minlength=len(counts))
+    assert found.min() >= 1
+    shares = np.array(counts) * min(1, limit / len(labels))
+    # Rounded up or down, but for places given to classes whose share is below one image.
+    assert (found <= np.maximum(np.ceil(shares), 1)).all()
+    if shares.min() >= 1:
+        assert (found >= np.floor(shares)).all()
+
+
+def test_the_seed_decides_what_a_limit_keeps():
+    labels = np.arange(60) % 3
+    first, again, other = (thin(np.arange(60), labels, 30, seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_a_limit_below_the_number_of_classes_is_refused():
+    with pytest.raises(LatentlabError, match=r"data\.limit: found 2, .* 3 classes; give 3 or mor"):
+        thin(np.arange(30), np.arange(30) % 3, 2, 0)
 
 
 def test_no_limit_thins_nothing():

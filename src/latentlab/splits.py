@@ -66,7 +66,8 @@ def split(
         others: A data set whose test images (or all, where it has no test split) are the
             anomalies.
         classes: Names of the classes to keep; all of them when empty.
-        anomaly_classes: Names of classes that are anomalies and never seen in training.
+        anomaly_classes: Names of classes that are anomalies and never seen in training: their
+            test images, or their training images where the test split has none.
         limit: Take a stratified subset of at most so many training images, and of each other
             part; ``None`` for all.
         test_fraction: Share of the training images to hold out for testing.
@@ -74,7 +75,7 @@ def split(
         seed: Of every draw.
 
     Raises:
-        LatentlabError: If a class is unknown, or a part cannot be drawn.
+        LatentlabError: If a class is unknown or has no training image, or a part cannot be drawn.
     """
     names = dataset.class_names
     strange = _codes(anomaly_classes, names, "data.anomalies.classes")
@@ -118,6 +119,8 @@ def split(
 
     unseen = dataset.test or dataset.train
     if strange:
+        if not np.isin(unseen.labels, strange).any():
+            unseen = dataset.train
         indices = np.flatnonzero(np.isin(unseen.labels, strange))
     else:
         outsiders = (others.test or others.train) if others else dataset.anomalies
@@ -125,10 +128,17 @@ def split(
         indices = np.arange(len(unseen) if outsiders else 0)
     indices = thin(indices, unseen.labels, limit, seed)
     anomalies = Part(unseen, indices, np.full(len(indices), NO_LABEL))
+    trained = part(source, train)
+    untrained = [names[code] for code in kept if renumbered[code] not in trained.labels]
+    if untrained:
+        raise LatentlabError(
+            f"data.classes: found no training image of {', '.join(untrained)}; add some, or name "
+            "the other classes in data.classes"
+        )
     return Splits(
         tuple(names[code] for code in kept),
         {
-            "train": part(source, train),
+            "train": trained,
             "validation": validated,
             "test": tested,
             "anomalies": anomalies,
@@ -193,8 +203,22 @@ def thin(indices: Indices, labels: Labels, limit: int | None, seed: int) -> Indi
     """
     if limit is None or len(indices) <= limit:
         return indices
-    _, chosen = hold_out(indices, labels, limit / len(indices), seed, "data.limit")
-    return chosen
+    classes, counts = np.unique(labels[indices], return_counts=True)
+    if limit < len(classes):
+        raise LatentlabError(
+            f"data.limit: found {limit}, but the images are of {len(classes)} classes; give "
+            f"{len(classes)} or more"
+        )
+    # Largest remainders, a place at a time: each to the class that is furthest below its share.
+    shares, places = counts * (limit / counts.sum()), np.ones(len(classes), int)
+    for _ in range(limit - len(classes)):
+        places[np.argmax(shares - places)] += 1
+    rng = np.random.default_rng(seed)
+    chosen = [
+        rng.choice(indices[labels[indices] == code], count, replace=False)
+        for code, count in zip(classes, places, strict=True)
+    ]
+    return np.sort(np.concatenate(chosen))
 
 
 def write_split(
@@ -243,11 +267,11 @@ def write_split(
 
 def _codes(classes: Sequence[int | str], names: Sequence[str], key: str) -> list[int]:
     """Labels of classes given by name, or by number where no name is a number."""
-    codes = []
+    codes, numbered = [], any(name.isdecimal() for name in names)
     for name in classes:
         if str(name) in names:
             codes.append(names.index(str(name)))
-        elif isinstance(name, int) and 0 <= name < len(names):
+        elif isinstance(name, int) and not numbered and 0 <= name < len(names):
             codes.append(name)
         else:
             known = choices(str(name), names) if names else "the data set has no classes"
