@@ -97,6 +97,14 @@ REFUSALS = {
         r"data\.anomalies: found 'mnst', neither a data set nor a path; known: digits, mnist, .*"
         r"did you mean 'mnist'\?; write \./mnst for a folder",
     ),
+    "blank folder": (
+        {"dataset": "folder", "data.folder": " "},
+        r"data\.folder: empty with dataset 'folder'; name the",
+    ),
+    "anomalies of another form": (
+        {"data.anomalies": [3]},
+        r"data\.anomalies: found \[3\]; input should be a data set, a folder, or \{classes: \[",
+    ),
     "device": ({"device": "tpu"}, "device: found 'tpu'; input should be 'cpu', 'cuda' or 'auto'"),
 }
 
@@ -132,6 +140,16 @@ def test_a_file_that_is_no_mapping_is_refused(text, tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text(text)
     with pytest.raises(LatentlabError, match=r"params\.yaml"):
+        load_params(path)
+
+
+@pytest.mark.parametrize(
+    "value", ["2001-02-30 99:99:99", "!!int abc", "1" + "0" * 5000, "[" * 3000 + "]" * 3000]
+)
+def test_a_value_that_the_parser_stumbles_over_is_refused(value, tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text((ROOT / "params.yaml").read_text().replace("seed: 0", f"seed: {value}"))
+    with pytest.raises(LatentlabError, match=r"params\.yaml: not valid YAML"):
         load_params(path)
 
 
@@ -205,6 +223,14 @@ def test_a_faulty_entry_is_told_once(write_params):
         load_params(write_params({"run_models": [1]}))
     assert str(caught.value).splitlines()[1:] == [
         "  run_models.0: found 1; input should be a valid string"
+    ]
+
+
+def test_a_fault_of_anomalies_is_told_once(write_params):
+    with pytest.raises(LatentlabError) as caught:
+        load_params(write_params({"data.anomalies": {"class": [3]}}))
+    assert str(caught.value).splitlines()[1:] == [
+        "  data.anomalies: unknown key 'class'; known: classes; did you mean 'classes'?"
     ]
 
 

@@ -12,7 +12,9 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     ValidationError,
     model_validator,
 )
@@ -157,12 +159,28 @@ class AnomalyClasses(_Section):
     classes: Classes
 
 
+def _kind_of_anomalies(value: Any) -> str | None:
+    if isinstance(value, dict | AnomalyClasses):
+        return "classes"
+    return "name" if isinstance(value, str) else None
+
+
+Anomalies = Annotated[
+    Annotated[str, Tag("name")] | Annotated[AnomalyClasses, Tag("classes")],
+    Discriminator(
+        _kind_of_anomalies,
+        custom_error_type="anomalies",
+        custom_error_message="Input should be a data set, a folder, or {classes: [...]}",
+    ),
+]
+
+
 class DataParams(_Section):
     """Which images, from where, and how they are split."""
 
     folder: str | None
     mirrors: Places | None
-    anomalies: str | AnomalyClasses | None
+    anomalies: Anomalies | None
     classes: Classes | None
     limit: AtLeastOne | None
     binarise: Binarise
@@ -261,7 +279,7 @@ class Params(_Section):
 
     @model_validator(mode="after")
     def _data_set_is_described(self) -> Self:
-        if self.dataset == "folder" and self.data.folder is None:
+        if self.dataset == "folder" and not (self.data.folder or "").strip():
             raise ValueError("data.folder: empty with dataset 'folder'; name the folder of images")
         if self.dataset == "faces" and self.gmm.components is None:
             raise ValueError(
@@ -335,7 +353,8 @@ def load_params(path: Path) -> Params:
     """
     try:
         values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (YAMLError, UnicodeDecodeError) as error:
+    except (YAMLError, ValueError, RecursionError) as error:
+        # A ValueError is a byte that is no UTF-8, or a value that its tag or form belies.
         raise LatentlabError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(values, dict):
         raise LatentlabError(f"{path}: found {values!r} where a mapping of keys to values belongs")
@@ -354,7 +373,7 @@ def _sentence(fault: Any) -> str:
     """One fault as ``key: found VALUE; what is allowed``."""
     location = [str(part) for part in fault["loc"]]
     # A discriminated union puts its tag into the location: models.vae.vae.beta.
-    if location[:1] == ["models"] and len(location) > 2:
+    if (location[:1] == ["models"] or location[:2] == ["data", "anomalies"]) and len(location) > 2:
         del location[2]
     key = ".".join(location)
     message = (
