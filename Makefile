@@ -25,14 +25,10 @@ seeds: $(BIN)/.runs  ## Mean and deviation over experiments that differ in OVER 
 	@python tools/seeds.py --over $(or $(OVER),seed)
 
 fresh: $(BIN)/.runs  ## Say whether dvc.lock is what code and params make; needs no data
-	@dvc repro --dry --allow-missing > .fresh 2>&1; \
-	if tail -n 1 .fresh | grep -q "up to date"; then echo "dvc.lock is up to date"; rm .fresh; \
-	else grep -E "^(Running|ERROR)" .fresh | head -n 5; rm .fresh; \
-	echo "error: dvc.lock is not what code and params make; run 'make repro' and commit dvc.lock, metrics/ and plots/"; exit 1; fi
+	@python tools/fresh.py
 
 report: $(BIN)/.runs  ## Write report.md and report.html: what HEAD changes against BASE (default: main)
-	@python tools/report.py --base $(or $(BASE),main) --head $(or $(HEAD),workspace) \
-	  --markdown report.md --html report.html $(if $(REPOSITORY),--repository $(REPOSITORY))
+	@python tools/report.py --base "$(or $(BASE),main)" --markdown report.md --html report.html
 	@echo "report.md and report.html tell what changed"
 
 doctor: $(BIN)/.runs  ## Say what would spoil an experiment before it starts

@@ -81,7 +81,7 @@ def main(
             "precision_recall": tables.precision_recall(results, settings.evaluate.anomaly_score),
             "components": tables.components(results),
             "dimensions": tables.dimensions(results),
-            "latents": tables.latents(results, images.labels, names),
+            "latents": tables.latents(results, images.labels, names, settings.seed),
         }.items():
             table.to_csv(temporary / f"{name}.csv", index=False, float_format="%.6g")
 

@@ -41,7 +41,7 @@ def main(
                 classifier,
                 learned.images,
                 learned.labels,
-                epochs=settings.reference.epochs,
+                steps=settings.reference.steps,
                 seed=settings.seed,
                 device=device,
             )
@@ -50,7 +50,7 @@ def main(
             write_array(temporary / FEATURES, features)
             some = subsample(len(learned.labels), settings.evaluate.generated, settings.seed)
             real, _ = classify(classifier, learned.images[some], device)
-            scores += measures.sample_scores(features, real, "train")
+            scores += measures.sample_scores(features, real, "train", settings.seed)
             some = subsample(len(learned.labels), settings.evaluate.probe_images, settings.seed)
             scores += measures.reference_scores(
                 learned.images[some],

@@ -13,7 +13,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def classifier(images, labels):
     classifier = Classifier((1, 8, 8), 4)
-    train_classifier(classifier, images, labels, epochs=60, seed=0, device=CPU)
+    train_classifier(classifier, images, labels, steps=60, seed=0, device=CPU)
     return classifier
 
 
@@ -35,7 +35,7 @@ def test_images_without_class_teach_nothing(images, labels):
     for some in (slice(None, 24), slice(None)):
         torch.manual_seed(0)
         made.append(Classifier((1, 8, 8), 4))
-        train_classifier(made[-1], images[some], half[some], epochs=1, seed=0, device=CPU)
+        train_classifier(made[-1], images[some], half[some], steps=1, seed=0, device=CPU)
     for one, other in zip(*(each.parameters() for each in made), strict=True):
         torch.testing.assert_close(one, other)
 

@@ -5,12 +5,22 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from PIL import Image
 
 from tests.conftest import ROOT
-from tools.report import Revision, figures, page, params_changed, pictures_changed
+from tools.fresh import missing_results
+from tools.report import (
+    Revision,
+    _change,
+    _literal,
+    figures,
+    page,
+    params_changed,
+    pictures_changed,
+)
 
 WORKFLOW = yaml.safe_load((ROOT / ".github/workflows/review.yaml").read_text())
 STEPS = {
@@ -132,8 +142,27 @@ def test_the_checkout_is_fresh_without_data(clone, environment):
 def test_an_outdated_lock_fails_with_its_remedy(changed, environment):
     result = step("Freshness", changed, environment)
     assert result.returncode != 0
-    assert "run 'make repro' and commit dvc.lock, metrics/ and plots/" in result.stdout
-    assert not (changed / ".fresh").exists()
+    assert "run `make repro` and commit dvc.lock, metrics/ and plots/" in result.stderr
+
+
+def test_results_that_are_gone_are_missed(tmp_path):
+    (tmp_path / "dvc.lock").write_text(
+        "stages: {a: {outs: [{path: metrics/vae.json}, {path: models/x}, {path: plots}]}}"
+    )
+    assert list(missing_results(tmp_path)) == ["metrics/vae.json", "plots"]
+    (tmp_path / "plots").mkdir()
+    assert list(missing_results(tmp_path)) == ["metrics/vae.json"]
+
+
+def test_small_figures_show_small_changes():
+    before = pd.Series({"value": 0.00040, "low": 0.00039, "high": 0.00041})
+    after = pd.Series({"value": 0.00036, "low": 0.00035, "high": 0.00037})
+    assert _change("reconstruction.mse", before, after) == ("0.00036 (-4e-05 ▲)", "▲")
+    assert _change("reconstruction.mse", after, before).mark == "▼"
+
+
+def test_values_cannot_mention_or_embed():
+    assert _literal("@all <img src=x> `code`\n# head") == "`@all <img src=x> 'code' # head`"
 
 
 def test_the_steps_write_the_report_that_is_expected(changed, environment, tmp_path):
@@ -159,8 +188,8 @@ def test_the_page_holds_all_it_shows(changed):
     assert not re.search(r"(src|href)=[\"'](?!data:|#)", text)
     assert text.count("data:image/png;base64,") == 3
     assert text.count("<svg") == 1
-    assert "<td class='worse'>0.8000 (-0.1000 ▼)</td>" in text
-    assert "<td class='better'>0.8500 (+0.0500 ▲)</td>" in text
+    assert "<td class='worse'>0.8 (-0.1 ▼)</td>" in text
+    assert "<td class='better'>0.85 (+0.05 ▲)</td>" in text
 
 
 def test_the_workspace_may_be_looked_at_before_a_commit(changed):

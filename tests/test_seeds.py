@@ -6,9 +6,9 @@ import pytest
 from tools.seeds import experiments, over, summary
 
 
-def shown(name, mse, **params):
-    """One experiment in the form of DVC 3.67."""
-    state = {
+def shown(name, mse, state="success", **params):
+    """One experiment in the form of DVC 3.67; one that failed shows its baseline's metrics."""
+    revision = {
         "rev": "0123456789",
         "name": name,
         "data": {
@@ -16,7 +16,8 @@ def shown(name, mse, **params):
             "metrics": {"metrics/vae.json": {"data": {"reconstruction": {"mse": mse}}}},
         },
     }
-    return {"revs": [state], "executor": None, "name": name}
+    executor = {"state": state, "name": "dvc-task"} if state else None
+    return {"revs": [revision], "executor": executor, "name": name}
 
 
 SHOWN = [
@@ -29,7 +30,19 @@ SHOWN = [
             shown("a", 1.0, seed=0, latent_dim=2, data={"limit": None}),
             shown("b", 4.0, seed=1, latent_dim=2, data={"limit": None}),
             shown("c", 100.0, seed=0, latent_dim=8, data={"limit": None}),
-            {"revs": [{"rev": "0", "name": "failed", "data": None}], "name": "failed"},
+            shown("in the workspace", 2.0, None, seed=7, latent_dim=3, data={"limit": None}),
+            shown("failed", 9.0, "failed", seed=2, latent_dim=2, data={"limit": None}),
+            shown("running", 9.0, "running", seed=3, latent_dim=2, data={"limit": None}),
+            shown("a again", 1.0, seed=0, latent_dim=2, data={"limit": None}),
+            {"revs": [{"rev": "0", "name": "queued", "data": None}], "name": "queued"},
+        ],
+    },
+    {
+        "rev": "e" * 40,
+        "name": "older",
+        "data": {"metrics": {}},
+        "experiments": [
+            shown("of other code", 1.0, seed=5, latent_dim=2, data={"limit": None}),
         ],
     },
 ]
@@ -37,7 +50,8 @@ SHOWN = [
 
 def test_only_finished_experiments_count_and_no_baseline():
     found = experiments(SHOWN)
-    assert [each.name for each in found] == ["a", "b", "c"]
+    names = ["a", "b", "c", "in the workspace", "a again", "of other code"]
+    assert [each.name for each in found] == names
     assert found[0].params == {"seed": 0, "latent_dim": 2, "data.limit": None}
     assert found[0].metrics == {"vae reconstruction.mse": 1.0}
 

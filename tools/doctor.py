@@ -19,6 +19,9 @@ SOURCES = ("*.py", "*.yaml", "*.json")
 
 def complaints(root: Path) -> Iterator[str]:
     """What is wrong, one sentence each, with the remedy."""
+    if _git(root, "rev-parse", "--is-inside-work-tree") != "true":
+        yield "this is no git repository, and experiments are commits; clone it with git"
+        return
     if _git(root, "rev-parse", "--is-shallow-repository") == "true":
         yield (
             "the clone is shallow: DVC would run queued experiments and lose their results; "
@@ -36,7 +39,7 @@ def complaints(root: Path) -> Iterator[str]:
         yield f"{free:.1f} GiB are left on the disk, fewer than {ENOUGH_GIB}; `dvc gc -w` may help"
     try:
         device = load_params(root / "params.yaml").device
-    except LatentlabError as error:
+    except (LatentlabError, OSError) as error:
         yield str(error)
         return
     if importlib.util.find_spec("torch") is None:

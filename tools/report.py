@@ -16,11 +16,12 @@ import pandas as pd
 import typer
 from matplotlib.figure import Figure
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
-from latentlab.scores import HEADLINE, HIGHER_IS_BETTER  # noqa: E402
+from latentlab.scores import HEADLINE, HIGHER_IS_BETTER, readable  # noqa: E402
 
 WORKSPACE = "workspace"
 BETTER, WORSE, NOISE, OTHER = "▲", "▼", "≈", "△"
@@ -62,7 +63,11 @@ class Revision:
     def params(self) -> dict[str, str]:
         """Values of params.yaml as text under their dotted keys."""
         content = self.read("params.yaml")
-        return _flat(YAML(typ="safe", pure=True).load(content)) if content else {}
+        try:
+            values = YAML(typ="safe", pure=True).load(content) if content else {}
+        except (YAMLError, ValueError) as error:
+            sys.exit(f"error: params.yaml of {self.name} is not valid YAML: {error}")
+        return _flat(values if isinstance(values, dict) else {})
 
     def table(self, path: str, *columns: str) -> pd.DataFrame:
         """A CSV file; empty, with these columns, where there is none."""
@@ -115,7 +120,10 @@ def markdown(base: Revision, head: Revision, repository: str | None) -> str:
     """The report as a comment: tables, and links to the pictures where a repository is given."""
     params, table = params_changed(base, head), figures(base, head)
     parts = ["## What this change does", f"`{_short(base)}` → `{_short(head)}`"]
-    parts += ["### Params", _markdown_table(params) if len(params) else "No param changed."]
+    parts += [
+        "### Params",
+        _markdown_table(params.map(_literal)) if len(params) else "No param changed.",
+    ]
     if len(table):
         cells = table.map(lambda cell: cell.text).reset_index(names="metric")
         parts += ["### Figures on test images", _markdown_table(cells), LEGEND]
@@ -245,12 +253,13 @@ def _change(metric: str, before: pd.Series | None, after: pd.Series | None) -> C
     if before is None or after is None:
         only = after if before is None else before
         assert only is not None
-        return Change(f"{only['value']:.4f} ({'new' if before is None else 'gone'})", OTHER)
-    difference = after["value"] - before["value"]
-    if f"{difference:+.4f}" in ("+0.0000", "-0.0000"):
-        return Change(f"{after['value']:.4f}", "")
-    mark = _verdict(metric, difference, before, after)
-    return Change(f"{after['value']:.4f} ({difference:+.4f} {mark})", mark)
+        told = "new" if before is None else "gone"
+        return Change(f"{readable(only['value'])} ({told})", OTHER)
+    old, new = readable(before["value"]), readable(after["value"])
+    if old == new:
+        return Change(f"{new}", "")
+    mark = _verdict(metric, new - old, before, after)
+    return Change(f"{new} ({readable(new - old):+} {mark})", mark)
 
 
 def _verdict(metric: str, difference: float, before: pd.Series, after: pd.Series) -> str:
@@ -264,6 +273,11 @@ def _verdict(metric: str, difference: float, before: pd.Series, after: pd.Series
 def _markdown_table(table: pd.DataFrame) -> str:
     cells = table.map(lambda value: str(value).replace("|", "\\|"))
     return cells.to_markdown(index=False, disable_numparse=True)
+
+
+def _literal(value: str) -> str:
+    """Text that a comment shows as it is: no mention, no link, no picture."""
+    return "`" + " ".join(value.replace("`", "'").split()) + "`"
 
 
 def _links(path: str, repository: str, base: Revision, head: Revision) -> list[str]:

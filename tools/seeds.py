@@ -19,20 +19,27 @@ class Experiment(NamedTuple):
 
     Attributes:
         name: As ``dvc exp show`` calls it.
+        baseline: The commit that it began from, whose code it ran.
         params: Every value of params.yaml under its dotted key.
         metrics: Headline figures under ``model group.metric``.
     """
 
     name: str
+    baseline: str
     params: dict[str, Any]
     metrics: dict[str, float]
 
 
 def experiments(shown: list[dict[str, Any]]) -> list[Experiment]:
-    """Experiments with metrics in what ``dvc exp show --json`` prints, baselines left out."""
+    """Finished experiments in what ``dvc exp show --json`` prints, baselines left out.
+
+    One that has failed or still runs shows the metrics of its baseline: it does not count.
+    """
     found = []
     for baseline in shown:
         for group in baseline.get("experiments") or ():
+            if ((group.get("executor") or {}).get("state") or "success") != "success":
+                continue
             for state in group["revs"]:
                 content = state.get("data") or {}
                 params = content.get("params", {}).get("params.yaml", {}).get("data") or {}
@@ -43,16 +50,24 @@ def experiments(shown: list[dict[str, Any]]) -> list[Experiment]:
                 }
                 if metrics:
                     name = state.get("name") or state["rev"][:7]
-                    found.append(Experiment(name, _flat(params), metrics))
+                    found.append(Experiment(name, baseline["rev"], _flat(params), metrics))
     return found
 
 
 def over(found: Iterable[Experiment], key: str) -> list[list[Experiment]]:
-    """Experiments in groups of two or more that differ in nothing but the params under a key."""
+    """Experiments of one commit in groups that differ in nothing but the params under a key."""
     groups = defaultdict(list)
+    varied = defaultdict(set)
     for each in found:
-        rest = {k: v for k, v in each.params.items() if k != key and not k.startswith(f"{key}.")}
-        groups[json.dumps(rest, sort_keys=True, default=str)].append(each)
+        rest, own = {}, {}
+        for name, value in each.params.items():
+            (own if f"{name}.".startswith(f"{key}.") else rest)[name] = value
+        alike = each.baseline + json.dumps(rest, sort_keys=True, default=str)
+        value = json.dumps(own, sort_keys=True, default=str)
+        # The same run twice is one run.
+        if value not in varied[alike]:
+            varied[alike].add(value)
+            groups[alike].append(each)
     return [group for group in groups.values() if len(group) > 1]
 
 

@@ -1,5 +1,6 @@
 """A small classifier of a data set's own classes, in whose features samples are compared."""
 
+from itertools import chain, count, islice
 from typing import final
 
 import numpy as np
@@ -53,7 +54,7 @@ def train_classifier(
     images: npt.NDArray[np.uint8],
     labels: npt.NDArray[np.int64],
     *,
-    epochs: int,
+    steps: int,
     seed: int,
     device: torch.device,
 ) -> None:
@@ -63,7 +64,7 @@ def train_classifier(
         classifier: On the device.
         images: Bytes, shape ``(N, C, H, W)``.
         labels: Shape ``(N,)``; -1 without class.
-        epochs: Passes over the images.
+        steps: Batches of 64 images: the same work for small sets, seen often, and large ones.
         seed: Of the batch order.
         device: Where to compute.
     """
@@ -72,12 +73,12 @@ def train_classifier(
     data = torch.from_numpy(images[known]).to(device), torch.from_numpy(labels[known]).to(device)
     optimizer = torch.optim.Adam(classifier.parameters(), lr=LEARNING_RATE, fused=True)
     order = generator(seed, torch.device("cpu"))
-    for _ in range(epochs):
-        for batch, classes in shuffled(*data, BATCH, order):
-            scores = classifier.head(classifier(to_pixels(batch, "unit", device)))
-            optimizer.zero_grad(set_to_none=True)
-            functional.cross_entropy(scores, classes).backward()
-            optimizer.step()
+    batches = chain.from_iterable(shuffled(*data, BATCH, order) for _ in count())
+    for batch, classes in islice(batches, steps):
+        scores = classifier.head(classifier(to_pixels(batch, "unit", device)))
+        optimizer.zero_grad(set_to_none=True)
+        functional.cross_entropy(scores, classes).backward()
+        optimizer.step()
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -47,8 +48,17 @@ AtLeastOne = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Width = Annotated[int, Field(ge=1, le=65_536)]
 AboveZero = Annotated[float, Field(ge=1e-6, le=1e6)]
 NotNegative = Annotated[float, Field(ge=0, le=1e6)]
+
+
+def _not_taken(name: str) -> str:
+    """Refuse the name under which figures without a model stand in the scores."""
+    if name == "reference":
+        raise ValueError("a model cannot be called 'reference', which the scores use; rename it")
+    return name
+
+
 # Names become folders and words of a command: nothing else may be in them.
-ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$"), AfterValidator(_not_taken)]
 # YAML has lists only: they are accepted where a tuple is meant, and nothing else is converted.
 Widths = Annotated[tuple[Width, ...], Field(strict=False)]
 SomeWidths = Annotated[tuple[Width, ...], Field(strict=False, min_length=1)]
@@ -220,7 +230,7 @@ class GmmParams(_Section):
 class ReferenceParams(_Section):
     """The classifier whose features samples are compared in."""
 
-    epochs: Annotated[int, Field(ge=1, le=10_000)]
+    steps: Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class EvaluateParams(_Section):

@@ -234,7 +234,11 @@ class Evaluation:
             device=self.device,
         )
         if samples.prior is not None:
-            yield from measures.sample_scores(reference.features, samples.prior, "prior")
-        yield from measures.sample_scores(reference.features, samples.mixture, "mixture")
+            yield from measures.sample_scores(
+                reference.features, samples.prior, "prior", self.seed
+            )
+        yield from measures.sample_scores(
+            reference.features, samples.mixture, "mixture", self.seed
+        )
         if samples.class_agreement is not None:
             yield self._bootstrap.mean("generation", "class_agreement", samples.class_agreement)

@@ -20,11 +20,14 @@ from latentlab.metrics.likelihood import bits_per_dimension
 from latentlab.metrics.uncertainty import auroc_interval, mean_interval
 from latentlab.mixture import Mixture, fit_mixture
 from latentlab.scores import Score
+from latentlab.subsample import subsample
 from latentlab.suspicion import Scores
 
 CHUNK = 1000
 # Distances between all pairs: memory grows with the square of it.
 SILHOUETTE_POINTS = 2000
+# Test images that probes of pixels are asked about, as floats all at once.
+REFERENCE_POINTS = 10_000
 
 
 @final
@@ -154,7 +157,7 @@ def mixture_scores(
         Score("mixture", "smallest_count", mixture.smallest_count),
         Score("mixture", "regularisation", mixture.regularisation),
     ]
-    some = slice(0, SILHOUETTE_POINTS)
+    some = subsample(len(clusters), SILHOUETTE_POINTS, bootstrap.seed)
     if 2 <= len(np.unique(clusters[some])) < len(clusters[some]):
         apart = clustering.silhouette(latents.mean[some], clusters[some])
         scores.append(Score("clustering", "silhouette", apart))
@@ -292,11 +295,13 @@ def reference_scores(
         Pearson, On Lines and Planes of Closest Fit to Systems of Points in Space (1901).
         https://doi.org/10.1080/14786440109462720
     """
+    some = subsample(len(test), REFERENCE_POINTS, bootstrap.seed)
+    scores = [bootstrap.mean("probe", "classifier", predicted == labels)]
+    labels = labels[some]
     pixels, others = (
-        images.reshape(len(images), -1).astype(np.float32) / 255 for images in (train, test)
+        images.reshape(len(images), -1).astype(np.float32) / 255 for images in (train, test[some])
     )
     pca = PCA(min(latent_dim, *pixels.shape), random_state=bootstrap.seed).fit(pixels)
-    scores = [bootstrap.mean("probe", "classifier", predicted == labels)]
     for suffix, first, second in (
         ("_pca", pca.transform(pixels), pca.transform(others)),
         ("_pixels", pixels, others),
@@ -313,16 +318,22 @@ def reference_scores(
     return scores
 
 
-def sample_scores(images: np.ndarray, samples: np.ndarray, source: str) -> list[Score]:
+def sample_scores(images: np.ndarray, samples: np.ndarray, source: str, seed: int) -> list[Score]:
     """How samples compare with test images.
 
     Args:
         images: The classifier's features of test images, shape ``(N, F)``.
-        samples: Of the samples, shape ``(M, F)``.
+        samples: Of the samples, shape ``(M, F)``; fewer than two of either compare with nothing.
         source: What the samples were drawn from.
+        seed: Of the choice of as many of both.
     """
-    some = slice(0, min(len(images), len(samples)))
-    near = precision_recall(images[some], samples[some])
+    count = min(len(images), len(samples))
+    if count < 2:
+        return []
+    near = precision_recall(
+        images[subsample(len(images), count, seed)],
+        samples[subsample(len(samples), count, seed)],
+    )
     return [
         Score("generation", f"classifier_frechet_{source}", frechet_distance(images, samples)),
         Score("generation", f"precision_{source}", near.precision),

@@ -140,9 +140,10 @@ class Mixture:
         return draws
 
     def draw(self, count: int, rng: np.random.Generator) -> Array:
-        """Draw latents from the whole mixture, shape ``(count, D)``, by component."""
+        """Draw latents from the whole mixture, shape ``(count, D)``, in random order."""
         shares = rng.multinomial(count, self.weights / self.weights.sum())
-        return np.concatenate([self.sample(i, int(n), rng) for i, n in enumerate(shares)])
+        draws = np.concatenate([self.sample(i, int(n), rng) for i, n in enumerate(shares)])
+        return rng.permutation(draws)
 
     def _model(self) -> GaussianMixture:
         """scikit-learn's estimator in its fitted state."""
@@ -226,8 +227,9 @@ def compare_components(
 ) -> list[Candidate]:
     """Mixtures of several sizes, each fitted from one k-means start, and their BIC.
 
-    A larger set is compared by 10,000 of its latents, or the comparison would cost more than all
-    the rest; BIC then speaks of sets of that size, which ask for fewer components.
+    Numbers above that of the latents are left out. A larger set is compared by 10,000 of its
+    latents, or the comparison would cost more than all the rest; BIC then speaks of sets of that
+    size, which ask for fewer components.
 
     Args:
         latents: Train latents, shape ``(N, D)``.
@@ -240,7 +242,7 @@ def compare_components(
     """
     latents = latents[subsample(len(latents), COMPARED, seed)]
     compared = []
-    for k in candidates:
+    for k in (k for k in candidates if k <= len(latents)):
         simple = settings.model_copy(update={"components": k, "starts": 1, "init": "kmeans"})
         nobody = np.full(len(latents), NO_CLASS)
         mixture = fit_mixture(latents, nobody, classes=0, settings=simple, seed=seed)

@@ -80,8 +80,9 @@ def anomaly_scores(
 
 def standardised(scores: Array, normal: Array) -> Array:
     """Logarithms of positive scores, in standard deviations above those of normal images."""
-    tiny = np.finfo(np.float64).tiny
-    logs, usual = np.log(np.maximum(scores, tiny)), np.log(np.maximum(normal, tiny))
+    # A distance of nothing, to a copy of the image, has no logarithm and would outweigh the rest.
+    least = 1e-3 * np.median(normal) or 1.0
+    logs, usual = np.log(np.maximum(scores, least)), np.log(np.maximum(normal, least))
     standardised: Array = (logs - usual.mean()) / (usual.std() or 1.0)
     return standardised
 

@@ -8,6 +8,7 @@ import pandas as pd
 from latentlab.config import AnomalyScore
 from latentlab.projection import to_plane
 from latentlab.results import Results
+from latentlab.subsample import subsample
 
 SPLITS = ("train", "validation")
 CURVE_POINTS = 100
@@ -93,24 +94,26 @@ def dimensions(results: Sequence[Results]) -> pd.DataFrame:
 
 
 def latents(
-    results: Sequence[Results], labels: np.ndarray, class_names: Sequence[str]
+    results: Sequence[Results], labels: np.ndarray, class_names: Sequence[str], seed: int
 ) -> pd.DataFrame:
-    """The first test latents in the plane, or on a line: model, x, y, class, cluster.
+    """Some test latents in the plane, or on a line: model, x, y, class, cluster.
 
     Args:
         results: One a model.
         labels: Of the test images, shape ``(N,)``.
         class_names: One a label.
+        seed: Of the choice.
     """
     frames = {}
+    some = subsample(len(labels), SCATTER_POINTS, seed)
     for each in results:
-        means = each.test.mean[:SCATTER_POINTS]
+        means = each.test.mean[some]
         points = to_plane(each.train.mean).points(means).round(3)
         frames[each.model] = pd.DataFrame(
             {
                 "x": points[:, 0],
                 "y": points[:, 1] if points.shape[1] == 2 else 0.0,
-                "class": [class_names[i] if i >= 0 else "" for i in labels[:SCATTER_POINTS]],
+                "class": [class_names[i] if i >= 0 else "" for i in labels[some]],
                 "cluster": each.mixture.predict(means),
             }
         )

@@ -26,7 +26,7 @@ SMALL = {
     "threads": 1,
     "gmm.starts": 1,
     "gmm.candidates": [2, 3],
-    "reference.epochs": 1,
+    "reference.steps": 5,
     "evaluate.generated": 20,
     "evaluate.importance_samples": 3,
     "evaluate.resamples": 100,

@@ -118,8 +118,10 @@ class Calibration(NamedTuple):
 
     def relative(self, scores: Floats) -> Floats:
         """Scores on a scale where 0 is the middle of normal images and 1 is the threshold."""
+        above = np.asarray(scores, dtype=np.float64) - self.threshold
         span = self.threshold - self.middle
-        return (np.asarray(scores, dtype=np.float64) - self.middle) / (span or 1.0)
+        # All normal scores may be one; 1 is the threshold then too.
+        return 1 + above / (span or 1.0)
 
 
 def calibrate(normal: Floats, quantile: float) -> Calibration:
