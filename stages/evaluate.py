@@ -86,7 +86,7 @@ def main(
         )
         # All digits: the export compares these with the threshold again.
         evaluation.suspicion_table().to_csv(temporary / "anomaly_scores.csv", index=False)
-        if names:
+        if len(names) > 1:
             evaluation.confusion_table().to_csv(temporary / "confusion.csv", index_label="actual")
         if len(images["anomalies"].labels):
             for name, table in {

@@ -250,3 +250,11 @@ def test_faces_have_no_labels_to_start_from(edit_params):
     changes = {"dataset": "faces", "gmm.components": 5, "gmm.init": "labelled"}
     with pytest.raises(ValueError, match=r"gmm\.init: found 'labelled' with dataset 'faces'"):
         Params.model_validate(edit_params(changes))
+
+
+def test_no_model_takes_the_name_of_the_reference(edit_params, tmp_path):
+    values = edit_params({})
+    values["models"]["reference"] = values["models"]["vae"]
+    YAML().dump(values, tmp_path / "params.yaml")
+    with pytest.raises(LatentlabError, match="cannot be called 'reference'"):
+        load_params(tmp_path / "params.yaml")

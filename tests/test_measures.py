@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, normalized_mutual_info_score
 
 from latentlab import measures
 from latentlab.images import to_range
@@ -224,3 +226,65 @@ def test_anomaly_rates_are_those_at_the_threshold():
     assert scores["anomaly.true_positive_rate"] == 0.5
     assert scores["anomaly.auroc"] == scores["anomaly.reconstruction.auroc"] == 0.775
     assert scores["anomaly.density.auroc"] == 1
+
+
+def test_samples_are_compared_with_images_and_not_with_themselves():
+    rng = np.random.default_rng(0)
+    images = rng.normal(0, 1, (200, 3))
+    near = by_name(measures.sample_scores(images, rng.normal(0, 1, (200, 3)), "x", seed=0))
+    far = by_name(measures.sample_scores(images, rng.normal(9, 1, (200, 3)), "x", seed=0))
+    assert near["generation.classifier_frechet_x"] < 0.5
+    assert far["generation.classifier_frechet_x"] == pytest.approx(243, rel=0.05)
+    # One tight group amid the images: precise, and covering little.
+    tight = by_name(measures.sample_scores(images, rng.normal(0, 0.1, (200, 3)), "x", seed=0))
+    assert tight["generation.precision_x"] > 0.9
+    assert tight["generation.recall_x"] < 0.2
+
+
+def test_a_single_image_is_compared_with_nothing():
+    assert measures.sample_scores(np.zeros((1, 3)), np.zeros((5, 3)), "x", seed=0) == []
+
+
+def test_images_in_the_order_of_their_classes_are_all_compared():
+    """The first ones of a folder of classes are all of one class."""
+    rng = np.random.default_rng(0)
+    classes = np.repeat(np.arange(5), 100)[:, None]
+    images = 20 * classes + rng.normal(0, 1, (500, 2))
+    samples = 20 * rng.permutation(classes) + rng.normal(0, 1, (500, 2))
+    found = by_name(measures.sample_scores(images, samples[:100], "x", seed=0))
+    assert found["generation.precision_x"] > 0.7
+    assert found["generation.recall_x"] > 0.7
+
+
+def test_precision_and_recall_of_classes_have_their_own_names(clustered):
+    """All of class 2 taken for class 1: class 1 loses precision, class 2 recall."""
+    labels, points, mixture = clustered
+    merged = replace(mixture, one_to_one_class=np.minimum(mixture.one_to_one_class, 1))
+    scores = class_scores(labels, points, merged)
+    assert scores["classification.precision"] == pytest.approx(1 / 2, abs=0.03)
+    assert scores["classification.recall"] == pytest.approx(2 / 3, abs=0.03)
+
+
+def test_the_two_accuracies_follow_their_own_naming(clustered):
+    labels, points, mixture = clustered
+    wrong = replace(mixture, majority_class=np.roll(mixture.majority_class, 1))
+    scores = class_scores(labels, points, wrong)
+    assert scores["clustering.accuracy"] > 0.9
+    assert scores["clustering.accuracy_majority"] < 0.1
+
+
+def test_the_transductive_nmi_is_an_nmi(clustered, params):
+    labels, points, _ = clustered
+    found = by_name(measures.transductive_scores(points, labels, 3, params.gmm, seed=0))
+    mixture = fit_mixture(points, labels, classes=3, settings=params.gmm, seed=0)
+    expected = normalized_mutual_info_score(labels, mixture.predict(points))
+    assert found["clustering.nmi_transductive"] == pytest.approx(expected)
+
+
+def test_every_detection_figure_takes_anomalies_for_positive():
+    normal, anomalous = {"density": np.arange(10.0)}, {"density": np.array([8.5, 20.0])}
+    found = by_name(
+        measures.anomaly_scores(normal, anomalous, "density", Calibration(4.0, 8.5), BOOTSTRAP)
+    )
+    assert found["anomaly.average_precision"] == pytest.approx((1 + 2 / 3) / 2)
+    assert found["anomaly.fpr_at_95_tpr"] == 0.1

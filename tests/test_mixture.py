@@ -248,6 +248,13 @@ def test_draws_have_the_weights_and_the_moments_of_the_mixture(planted):
     draws = mixture.draw(20_000, np.random.default_rng(0))
     np.testing.assert_allclose(draws.mean(axis=0), planted[0].mean(axis=0), atol=0.1)
     np.testing.assert_allclose(np.cov(draws.T), np.cov(planted[0].T), rtol=0.1, atol=0.15)
+    # The first ones are as mixed as all.
+    np.testing.assert_allclose(draws[:2000].mean(axis=0), planted[0].mean(axis=0), atol=0.3)
+
+
+def test_candidates_above_the_number_of_latents_are_left_out(planted):
+    few = compare_components(planted[0][:5], [2, 50], SETTINGS, seed=0)
+    assert [each.components for each in few] == [2]
 
 
 def test_bic_prefers_the_planted_number_and_is_its_formula(planted):

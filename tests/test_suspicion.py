@@ -77,3 +77,26 @@ def test_the_combination_weighs_both_by_validation(scores):
     ]
     np.testing.assert_allclose(scores["test"]["combined"], np.mean(parts, axis=0))
     assert np.std(standardised(normal["neighbours"], normal["neighbours"])) == pytest.approx(1)
+
+
+def test_validation_calibrates_and_not_train(scores):
+    np.testing.assert_allclose(
+        scores["calibration"]["reconstruction"], VALIDATION.squared_error, rtol=1e-6
+    )
+
+
+def test_a_dimension_that_never_moves_does_not_count_infinitely(mixture):
+    flat = TRAIN._replace(mean=TRAIN.mean * np.array([1, 1, 0], np.float32))
+    found = anomaly_scores(flat, VALIDATION, {"test": TEST}, mixture, neighbours=4)
+    assert np.isfinite(found["test"]["mahalanobis"]).all()
+
+
+def test_a_copy_of_a_training_image_does_not_spoil_the_combination(mixture):
+    mean = TRAIN.mean.copy()
+    mean[:6] = VALIDATION.mean[0]
+    copied = TRAIN._replace(mean=mean)
+    found = anomaly_scores(copied, VALIDATION, {"test": TEST}, mixture, neighbours=4)
+    assert found["calibration"]["neighbours"].min() == pytest.approx(0, abs=1e-3)
+    with_it = found["test"]["combined"]
+    without = anomaly_scores(TRAIN, VALIDATION, {"test": TEST}, mixture, neighbours=4)
+    assert np.corrcoef(with_it, without["test"]["combined"])[0, 1] > 0.9

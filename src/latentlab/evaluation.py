@@ -96,7 +96,7 @@ class Evaluation:
         yield from measures.latent_scores(test)
         yield from measures.mixture_scores(test, self._clusters, self.mixture, self._bootstrap)
         yield from measures.candidate_scores(self.candidates)
-        if self.class_names:
+        if len(self.class_names) > 1:  # a single class is right always
             yield from self._class_scores()
         if self.reference is not None:
             yield from self._sample_scores(self.reference)

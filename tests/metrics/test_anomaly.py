@@ -78,3 +78,9 @@ def test_a_relative_score_keeps_the_order_also_of_negative_scores():
     np.testing.assert_array_equal(
         np.argsort(calibration.relative(NORMAL - 100)), np.argsort(NORMAL)
     )
+
+
+def test_scores_that_are_all_the_same_still_have_a_threshold():
+    calibration = calibrate(np.ones(5), 0.95)
+    relative = calibration.relative(np.array([0.5, 1.0, 1.5]))
+    assert (relative > 1).tolist() == [False, False, True]
