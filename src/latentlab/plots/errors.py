@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from latentlab.plots.style import INK, colour, new_figure
 
@@ -34,6 +35,10 @@ def score_histogram(
     if logarithmic:
         edges = np.geomspace(low * 0.99, high * 1.01, BINS + 1)
         axes.set_xscale("log")
+        # Few and short: powers of ten with factors run into one another within a decade.
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
     else:
         edges = np.linspace(low, high + 1e-9, BINS + 1)
     for index, (name, scores) in enumerate((("test", normal), ("anomalies", anomalous))):
