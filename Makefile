@@ -27,7 +27,7 @@ seeds: $(BIN)/.runs  ## Mean and deviation over experiments that differ in OVER 
 fresh: $(BIN)/.runs  ## Say whether dvc.lock is what code and params make; needs no data
 	@python tools/fresh.py
 
-report: $(BIN)/.runs  ## Write report.md and report.html: what HEAD changes against BASE (default: main)
+report: $(BIN)/.runs  ## Write report.md and report.html: what the workspace changes against BASE (default: main)
 	@python tools/report.py --base "$(or $(BASE),main)" --markdown report.md --html report.html
 	@echo "report.md and report.html tell what changed"
 

@@ -104,8 +104,8 @@ def main(
     groups = over(experiments(json.loads(shown.stdout)), key)
     if not groups:
         sys.exit(
-            f"error: no two finished experiments differ in {key} only; make some with\n"
-            "  dvc exp run --queue -S seed=0,1,2,3,4 && dvc exp run --run-all"
+            f"error: no two finished experiments of HEAD differ in {key} only; make some with\n"
+            f"  dvc exp run --queue -S {key}=...,... && dvc exp run --run-all"
         )
     for group in groups:
         print(f"{key} over {', '.join(sorted(each.name for each in group))}\n")
