@@ -51,10 +51,12 @@ CURVES = "model,split,term,epoch,loss\nvae,train,total,1,9\nvae,train,total,2,{}
 
 
 def shell(*command, cwd, environment, **variables):
+    # A make above this test would tell the one below to say where it goes.
+    own = {name: value for name, value in environment.items() if not name.startswith("MAKE")}
     return subprocess.run(
         command,
         cwd=cwd,
-        env=environment | variables,
+        env=own | variables,
         capture_output=True,
         text=True,
         check=False,
