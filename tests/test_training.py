@@ -22,21 +22,24 @@ def labelled(images):
     return images, torch.arange(len(images)) % 4
 
 
+SETTINGS = {
+    "schedule": "constant",
+    "pixel_range": "unit",
+    "resample": False,
+    "epochs": 3,
+    "batch_size": 4,
+    "learning_rate": 0.01,
+    "optimizer": "adam",
+    "seed": 0,
+    "device": CPU,
+}
+
+
 def trained(settings, train, validation, epochs, *, seed=0, **changes):
     """A model fitted on bytes, and its rows."""
     torch.manual_seed(seed)
     model = build_model(settings, tuple(train.shape[1:]), 4, "unit", 4)
-    arguments = {
-        "schedule": "constant",
-        "pixel_range": "unit",
-        "resample": False,
-        "epochs": epochs,
-        "batch_size": 4,
-        "learning_rate": 0.01,
-        "optimizer": "adam",
-        "seed": seed,
-        "device": CPU,
-    } | changes
+    arguments = SETTINGS | {"epochs": epochs, "seed": seed} | changes
     return model, list(fit(model, labelled(train), labelled(validation), **arguments))
 
 
@@ -161,20 +164,7 @@ def test_a_loss_that_is_no_number_stops_with_epoch_and_batch(params, tensors):
         return losses._replace(total=losses.total * factor)
 
     model.loss = spoiled
-    rows = fit(
-        model,
-        labelled(tensors),
-        labelled(tensors[:0]),
-        schedule="constant",
-        pixel_range="unit",
-        resample=False,
-        epochs=3,
-        batch_size=4,
-        learning_rate=0.001,
-        optimizer="adam",
-        seed=0,
-        device=CPU,
-    )
+    rows = fit(model, labelled(tensors), labelled(tensors[:0]), **SETTINGS)
     assert next(rows)["epoch"] == 1
     with pytest.raises(
         LatentlabError, match=r"training loss is nan in epoch 2, batch 5; lower le"
@@ -285,22 +275,8 @@ def test_resampled_images_are_drawn_anew_at_every_step(params, tensors):
 
     model.loss = watched
     grey = torch.full_like(tensors, 100)
-    list(
-        fit(
-            model,
-            labelled(grey),
-            labelled(grey[:0]),
-            schedule="constant",
-            pixel_range="unit",
-            resample=True,
-            epochs=2,
-            batch_size=48,
-            learning_rate=0.01,
-            optimizer="adam",
-            seed=0,
-            device=CPU,
-        )
-    )
+    changes = {"resample": True, "epochs": 2, "batch_size": 48}
+    list(fit(model, labelled(grey), labelled(grey[:0]), **SETTINGS | changes))
     first, second = seen
     assert set(first.unique().tolist()) == {0, 1}
     assert not torch.equal(first, second)

@@ -19,9 +19,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "src"))
+sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from latentlab.scores import HEADLINE, HIGHER_IS_BETTER, readable  # noqa: E402
+from tools.nested import flat  # noqa: E402
 
 WORKSPACE = "workspace"
 BETTER, WORSE, NOISE, OTHER = "▲", "▼", "≈", "△"
@@ -67,7 +68,8 @@ class Revision:
             values = YAML(typ="safe", pure=True).load(content) if content else {}
         except (YAMLError, ValueError) as error:
             sys.exit(f"error: params.yaml of {self.name} is not valid YAML: {error}")
-        return _flat(values if isinstance(values, dict) else {})
+        known = flat(values if isinstance(values, dict) else {})
+        return {key: "(empty)" if value is None else str(value) for key, value in known.items()}
 
     def table(self, path: str, *columns: str) -> pd.DataFrame:
         """A CSV file; empty, with these columns, where there is none."""
@@ -221,16 +223,6 @@ def _short(revision: Revision) -> str:
     if revision.name == WORKSPACE:
         return WORKSPACE
     return _git(revision.root, "rev-parse", "--short=7", revision.name).stdout.decode().strip()
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = "(empty)" if value is None else str(value)
-    return flat
 
 
 def _scores(revision: Revision) -> pd.DataFrame:

@@ -12,6 +12,9 @@ import pandas as pd
 import typer
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tools.nested import flat  # noqa: E402
 
 
 class Experiment(NamedTuple):
@@ -46,11 +49,11 @@ def experiments(shown: list[dict[str, Any]]) -> list[Experiment]:
                 metrics = {
                     f"{Path(file).stem} {name}": value
                     for file, measured in (content.get("metrics") or {}).items()
-                    for name, value in _flat(measured.get("data") or {}).items()
+                    for name, value in flat(measured.get("data") or {}).items()
                 }
                 if metrics:
                     name = state.get("name") or state["rev"][:7]
-                    found.append(Experiment(name, baseline["rev"], _flat(params), metrics))
+                    found.append(Experiment(name, baseline["rev"], flat(params), metrics))
     return found
 
 
@@ -77,17 +80,6 @@ def summary(group: Iterable[Experiment]) -> pd.DataFrame:
     statistics = table.agg(["mean", "std", "min", "max", "count"]).T
     statistics["count"] = statistics["count"].astype(int)
     return statistics
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, its keys joined by dots."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def main(

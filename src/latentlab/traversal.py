@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from latentlab.errors import LatentlabError, choices
 from latentlab.latents import Latents
+from latentlab.metrics.latent import kl_by_dimension, mean_variance
 
 Array = npt.NDArray[np.float64]
 Vectors = npt.NDArray[np.floating]
@@ -104,13 +105,10 @@ class Use(NamedTuple):
 
 def dimensions_by_use(latents: Latents) -> Use:
     """Order latent dimensions by their mean KL, or by their spread where there is none."""
-    mean = np.asarray(latents.mean, dtype=np.float64)
     if latents.log_var is None:
-        amounts, unit = mean.std(axis=0), "sd"
+        amounts, unit = np.sqrt(mean_variance(latents.mean)), "sd"
     else:
-        log_var = np.asarray(latents.log_var, dtype=np.float64)
-        amounts = 0.5 * (mean**2 + np.exp(log_var) - log_var - 1).mean(axis=0)
-        unit = "nats"
+        amounts, unit = kl_by_dimension(latents.mean, latents.log_var), "nats"
     return Use(np.argsort(-amounts, kind="stable"), amounts, unit)
 
 
