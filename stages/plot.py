@@ -69,6 +69,7 @@ def main(
                 pixel_range=settings.pixel_range,
                 look=look,
                 seed=settings.seed,
+                threads=settings.threads,
                 device=device,
             )
             for name, figure in gallery.figures():

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.patches import Ellipse
+from sklearn.datasets import load_digits
+from sklearn.manifold import TSNE, trustworthiness
 
 from latentlab.plots.confusion import confusion_matrix
 from latentlab.plots.curves import bic_curve, loss_curves, roc_curves
@@ -223,12 +225,20 @@ def test_two_maps_show_the_same_images_and_one_legend():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["cat", "dog"]
 
 
+def test_the_map_keeps_as_many_neighbours_as_that_of_scikit_learn():
+    points = load_digits().data[:300]
+    ours = by_neighbours(points, seed=0, threads=1)
+    theirs = TSNE(2, init="pca", random_state=0).fit_transform(points)
+    kept, expected = (trustworthiness(points, each, n_neighbors=12) for each in (ours, theirs))
+    assert kept > expected - 0.01
+
+
 def test_neighbours_stay_neighbours():
     """Three far clusters in ten dimensions: on the map, each point's nearest is of its own."""
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1, 2], 20)
     latents = rng.normal(size=(60, 10)) + 20 * np.eye(10)[labels]
-    points = by_neighbours(latents, seed=0)
+    points = by_neighbours(latents, seed=0, threads=1)
     distances = np.linalg.norm(points[:, None] - points, axis=-1) + 1e9 * np.eye(60)
     np.testing.assert_array_equal(labels[distances.argmin(1)], labels)
-    np.testing.assert_array_equal(by_neighbours(latents, seed=0), points)
+    np.testing.assert_array_equal(by_neighbours(latents, seed=0, threads=1), points)

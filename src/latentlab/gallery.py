@@ -89,6 +89,7 @@ class Gallery:
         pixel_range: Range of the pixels that the model makes.
         look: How many examples, and in which colours.
         seed: Of samples and subsamples, anew for each picture.
+        threads: CPU threads of the t-SNE map.
         device: Where to decode.
     """
 
@@ -102,6 +103,7 @@ class Gallery:
     pixel_range: PixelRange
     look: PlotParams
     seed: int
+    threads: int
     device: torch.device
 
     def figures(self) -> Iterator[tuple[str, Figure]]:
@@ -268,7 +270,7 @@ class Gallery:
         latents = self.results.test.mean[chosen]
         plane = to_plane(self.results.train.mean)
         return two_maps(
-            (plane.points(latents), by_neighbours(latents, self.seed)),
+            (plane.points(latents), by_neighbours(latents, self.seed, self.threads)),
             ("PCA", "t-SNE"),
             self.test.labels[chosen],
             self._misassigned(chosen),

@@ -3,7 +3,9 @@
 A figure that a model or a data set has not is absent, never zero.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import final
 
 import numpy as np
@@ -17,11 +19,20 @@ from latentlab.latents import Latents
 from latentlab.metrics import anomaly, classification, clustering, latent, probes, reconstruction
 from latentlab.metrics.generation import frechet_distance, precision_recall
 from latentlab.metrics.likelihood import bits_per_dimension
-from latentlab.metrics.uncertainty import auroc_interval, mean_interval
+from latentlab.metrics.uncertainty import (
+    GROUPS,
+    auroc_interval,
+    jackknife_interval,
+    mean_interval,
+    table_interval,
+)
 from latentlab.mixture import Mixture, fit_mixture
 from latentlab.scores import Score
 from latentlab.subsample import subsample
 from latentlab.suspicion import Scores
+
+Floats = npt.NDArray[np.floating]
+Integers = npt.NDArray[np.int64]
 
 CHUNK = 1000
 # Distances between all pairs: memory grows with the square of it.
@@ -53,6 +64,13 @@ class Bootstrap:
         """How well a score tells anomalies from normal images."""
         interval = auroc_interval(normal, anomalous, self.resamples, self.seed)
         return Score(group, "auroc", anomaly.auroc(normal, anomalous), *interval)
+
+    def table(
+        self, group: str, metric: str, counts: Integers, statistic: Callable[[Integers], Floats]
+    ) -> Score:
+        """A figure of images counted by two properties."""
+        interval = table_interval(counts, statistic, self.resamples, self.seed)
+        return Score(group, metric, float(statistic(counts)), *interval)
 
 
 def reconstruction_scores(
@@ -194,25 +212,32 @@ def class_scores(
     """
     classes = class_posterior.shape[1] - 1
     predicted = mixture.component_class[clusters]
-    macro = classification.macro_scores(labels, predicted, classes)
+    agreement = clustering.contingency(labels, clusters)
+    confusion = classification.confusion(labels, predicted, classes)
     likeliest = class_posterior.argmax(axis=1)
     return [
         bootstrap.mean("clustering", "accuracy", mixture.one_to_one_class[clusters] == labels),
         bootstrap.mean(
             "clustering", "accuracy_majority", mixture.majority_class[clusters] == labels
         ),
-        Score("clustering", "nmi", clustering.nmi(labels, clusters)),
-        Score("clustering", "ari", clustering.ari(labels, clusters)),
+        bootstrap.table("clustering", "nmi", agreement, clustering.nmi),
+        bootstrap.table("clustering", "ari", agreement, clustering.ari),
         bootstrap.mean("classification", "accuracy", predicted == labels),
-        Score("classification", "precision", macro.precision),
-        Score("classification", "recall", macro.recall),
-        Score("classification", "f1", macro.f1),
+        *(
+            bootstrap.table("classification", name, confusion, partial(_macro, name))
+            for name in classification.MacroScores._fields
+        ),
         Score(
             "classification",
             "calibration_error",
             classification.calibration_error(class_posterior.max(axis=1), likeliest == labels),
         ),
     ]
+
+
+def _macro(name: str, counts: Integers) -> Floats:
+    figure: Floats = getattr(classification.macro_scores(counts), name)
+    return figure
 
 
 def transductive_scores(
@@ -231,9 +256,10 @@ def transductive_scores(
     mixture = fit_mixture(latents, labels, classes=classes, settings=unsupervised, seed=seed)
     clusters = mixture.predict(latents)
     right = mixture.one_to_one_class[clusters] == labels
+    agreement = clustering.contingency(labels, clusters)
     return [
         Score("clustering", "accuracy_transductive", float(right.mean())),
-        Score("clustering", "nmi_transductive", clustering.nmi(labels, clusters)),
+        Score("clustering", "nmi_transductive", float(clustering.nmi(agreement))),
     ]
 
 
@@ -334,8 +360,12 @@ def sample_scores(images: np.ndarray, samples: np.ndarray, source: str, seed: in
         images[subsample(len(images), count, seed)],
         samples[subsample(len(samples), count, seed)],
     )
+    distance = frechet_distance(images, samples)
+    interval: Iterable[float] = ()
+    if count >= GROUPS:
+        interval = jackknife_interval(images, samples, frechet_distance, seed)
     return [
-        Score("generation", f"classifier_frechet_{source}", frechet_distance(images, samples)),
+        Score("generation", f"classifier_frechet_{source}", distance, *interval),
         Score("generation", f"precision_{source}", near.precision),
         Score("generation", f"recall_{source}", near.recall),
     ]

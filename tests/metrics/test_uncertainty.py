@@ -1,8 +1,16 @@
 import numpy as np
 import pytest
 from scipy.stats import bootstrap, mannwhitneyu, norm
+from sklearn.metrics import f1_score
 
-from latentlab.metrics.uncertainty import auroc_interval, mean_interval
+from latentlab.metrics.classification import confusion, macro_scores
+from latentlab.metrics.generation import frechet_distance
+from latentlab.metrics.uncertainty import (
+    auroc_interval,
+    jackknife_interval,
+    mean_interval,
+    table_interval,
+)
 
 
 def test_the_interval_of_a_mean_is_that_of_the_normal_approximation():
@@ -47,3 +55,49 @@ def test_the_interval_of_an_auroc_is_that_of_scipy():
 
 def test_an_auroc_of_equal_scores_is_chance_and_certain():
     assert auroc_interval(np.ones(4), np.ones(3), 100, seed=0) == (0.5, 0.5)
+
+
+def test_the_interval_of_a_table_is_that_of_its_images_drawn_anew():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 200)
+    predicted = np.where(rng.random(200) < 0.7, labels, rng.integers(0, 3, 200))
+
+    def f1(labels, predicted):
+        return f1_score(labels, predicted, average="macro")
+
+    found = table_interval(
+        confusion(labels, predicted, 3), lambda counts: macro_scores(counts).f1, 1000, seed=0
+    )
+    expected = bootstrap(
+        (labels, predicted),
+        f1,
+        n_resamples=1000,
+        method="percentile",
+        paired=True,
+        vectorized=False,
+        rng=np.random.default_rng(1),
+    ).confidence_interval
+    assert found == pytest.approx((expected.low, expected.high), abs=0.01)
+
+
+def test_the_jackknife_of_a_difference_of_means_is_the_interval_of_the_textbook():
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(5, 2, (4000, 1)), rng.normal(3, 1, (1000, 1))
+    low, high = jackknife_interval(first, second, lambda a, b: float(a.mean() - b.mean()), seed=0)
+    half = norm.ppf(0.975) * np.sqrt(first.var() / 4000 + second.var() / 1000)
+    assert (low + high) / 2 == pytest.approx(first.mean() - second.mean())
+    assert (high - low) / 2 == pytest.approx(half, rel=0.4)  # twenty groups know no better
+
+
+def test_the_jackknife_knows_how_far_frechet_distances_scatter():
+    rng = np.random.default_rng(0)
+
+    def draw():
+        return rng.normal(0, 1, (500, 8)), rng.normal(0.3, 1.2, (500, 8))
+
+    scatter = np.std([frechet_distance(*draw()) for _ in range(200)])
+    halves = []
+    for seed in range(20):
+        low, high = jackknife_interval(*draw(), frechet_distance, seed)
+        halves.append((high - low) / 2)
+    assert np.mean(halves) == pytest.approx(2.09 * scatter, rel=0.2)  # Student's t, 19 degrees

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]
@@ -14,26 +14,44 @@ Right = npt.NDArray[np.bool_]
 class MacroScores(NamedTuple):
     """Means over classes, each class with the same weight; in ``[0, 1]``, 1 is best."""
 
-    precision: float
-    recall: float
-    f1: float
+    precision: Floats
+    recall: Floats
+    f1: Floats
 
 
-def macro_scores(labels: Integers, predicted: Integers, classes: int) -> MacroScores:
+def macro_scores(counts: Integers) -> MacroScores:
     """Precision, recall and F1, averaged over all classes.
 
-    A class that is never predicted scores 0 in all three; a prediction of -1 (a cluster without
-    class) is wrong for every class.
+    A class that is never predicted scores 0 in all three; an image without prediction is wrong
+    for every class.
 
     Args:
-        labels: True classes, shape ``(N,)``.
-        predicted: Predicted classes, shape ``(N,)``; -1 for none.
-        classes: Number of classes.
+        counts: Images by true and predicted class as ``confusion`` gives them, shape
+            ``(..., classes, classes + 1)``.
+
+    Returns:
+        Each of shape ``(...)``.
+
+    References:
+        van Rijsbergen, Information Retrieval (1979), chapter 7.
+
+    Example:
+        >>> print(macro_scores(np.array([[3, 1, 0], [0, 2, 2]])).recall)
+        0.625
     """
-    precision, recall, f1, _ = precision_recall_fscore_support(
-        labels, predicted, labels=range(classes), average="macro", zero_division=0
+    right = np.diagonal(counts, axis1=-2, axis2=-1).astype(np.float64)
+    actual, predicted = counts.sum(-1), counts.sum(-2)[..., :-1]
+
+    def mean_share(parts: Floats, wholes: Floats) -> Floats:
+        shares = np.divide(parts, wholes, out=np.zeros_like(parts), where=wholes > 0)
+        mean: Floats = shares.mean(-1)
+        return mean
+
+    return MacroScores(
+        mean_share(right, predicted),
+        mean_share(right, actual),
+        mean_share(2 * right, actual + predicted),
     )
-    return MacroScores(float(precision), float(recall), float(f1))
 
 
 def calibration_error(confidence: Floats, right: Right, bins: int = 15) -> float:
