@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -10,6 +9,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from tests.checkout import commit, copy_of_checkout, shell
 from tests.conftest import ROOT
 from tools.fresh import missing_results
 from tools.report import (
@@ -50,50 +50,11 @@ reference,probe,classifier,0.9,0.8,1.0
 CURVES = "model,split,term,epoch,loss\nvae,train,total,1,9\nvae,train,total,2,{}\n"
 
 
-def shell(*command, cwd, environment, **variables):
-    # A make above this test would tell the one below to say where it goes.
-    own = {name: value for name, value in environment.items() if not name.startswith("MAKE")}
-    return subprocess.run(
-        command,
-        cwd=cwd,
-        env=own | variables,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory, environment):
-    """A clone of the checkout's files without data, whose make targets find this Python."""
+def clone(tmp_path_factory):
     folder = tmp_path_factory.mktemp("review") / "clone"
-    subprocess.run(["git", "init", "-q", "-b", "main", folder], check=True)
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in listed.stdout.split("\0"):
-        if name and (ROOT / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes((ROOT / name).read_bytes())
-    binaries = folder / ".venv/bin"
-    binaries.mkdir(parents=True)
-    (binaries / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-    (binaries / "python").chmod(0o755)
-    commit(folder, "Begin")
-    # Newer than the lock files, so that make has nothing to install.
-    for name in (".runs", ".develops"):
-        (binaries / name).touch()
+    copy_of_checkout(folder)
     return folder
-
-
-def commit(folder, message):
-    for words in (["add", "-A"], ["commit", "-q", "--allow-empty", "-m", message]):
-        identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
-        subprocess.run(["git", *identity, *words], cwd=folder, check=True)
 
 
 def picture(path, shade):
