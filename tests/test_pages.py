@@ -1,4 +1,4 @@
-"""The two pages that people read, opened in a real browser at the width of a desk and of a phone."""
+"""The two pages that people read, opened in a real browser as wide as a desk and a phone."""
 
 import html
 import json
@@ -19,15 +19,19 @@ pytestmark = [
     pytest.mark.skipif(BROWSER is None, reason="no Chromium to open pages in (apt: chromium)"),
 ]
 TEMPLATES = len(list((ROOT / ".dvc/plots").glob("*.json")))
-# A window is never as narrow as a phone, but a frame is; what it shows, it tells the page around it.
-TELL = """<script>addEventListener("load", () => setTimeout(() => parent.postMessage(JSON.stringify({
+# No window is as narrow as a phone, but a frame is; it tells the page around it what it shows.
+TELL = """<script>
+const tell = () => parent.postMessage(JSON.stringify({
     window: innerWidth,
     content: document.documentElement.scrollWidth,
     plots: document.querySelectorAll(".marks").length,
     pictures: [...document.images].filter((image) => image.naturalWidth > 1).length,
     words: document.body.innerText,
-}), "*"), 3000))</script>"""
-FRAME = """<meta charset="utf-8"><iframe src="{}" style="width: {}px; height: 900px; border: 0"></iframe>
+}), "*")
+addEventListener("load", () => setTimeout(tell, 3000))
+</script>"""
+FRAME = """<meta charset="utf-8">
+<iframe src="{}" style="width: {}px; height: 900px; border: 0"></iframe>
 <script>addEventListener("message", (told) => {{ document.title = told.data }})</script>"""
 
 
