@@ -28,7 +28,7 @@ def main(
     latents: Annotated[Path, OUTPUT],
     params: Annotated[Path, INPUT_FILE] = Path("params.yaml"),
 ) -> None:
-    """Encode every image; reconstruct those of test and anomalies."""
+    """Encode every image; decode all but those of train, and keep those of test and anomalies."""
     settings = load_params(params)
     device = resolve_device(settings.device)
     make_repeatable(settings.seed, settings.threads)
@@ -52,6 +52,8 @@ def main(
                 batch_size=settings.encode.batch_size,
                 seed=settings.seed,
                 device=device,
+                # Those of train are asked for only where no other images say what is normal.
+                measure=name != "train" or not len(splits["validation"].images),
                 keep_reconstructions=name in ("test", "anomalies"),
             )
 

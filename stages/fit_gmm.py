@@ -8,15 +8,10 @@ from threadpoolctl import threadpool_limits
 
 from latentlab.config import load_params
 from latentlab.files import replacing
+from latentlab.fitting import Candidate, Labelled, compare_components, fit_mixture
 from latentlab.images import read_about, read_split
 from latentlab.latents import read_latents
-from latentlab.mixture import (
-    Candidate,
-    Labelled,
-    compare_components,
-    fit_mixture,
-    save_mixture,
-)
+from latentlab.mixture import save_mixture
 from stages import INPUT_FILE, INPUT_FOLDER, OUTPUT, new_app, run
 
 app = new_app()

@@ -17,6 +17,7 @@ def encoded(model, images, folder, **changes):
         "batch_size": 7,
         "seed": 0,
         "device": CPU,
+        "measure": True,
         "keep_reconstructions": True,
     } | changes
     write_latents(folder, model, images, **arguments)
@@ -46,6 +47,27 @@ def test_the_kl_is_that_of_the_posterior(vae, images, tmp_path):
     variance = np.exp(latents.log_var)
     kl = 0.5 * (latents.mean**2 + variance - latents.log_var - 1).sum(1)
     np.testing.assert_allclose(latents.kl, kl, rtol=1e-4)
+
+
+def test_the_loss_is_that_of_the_model(vae, images, tmp_path):
+    """The same draws give what the model's own loss gives of the whole."""
+    latents = encoded(vae, images, tmp_path, batch_size=48)
+    with torch.no_grad():
+        pixels = torch.from_numpy(to_range(images, "unit"))
+        losses = vae.loss(pixels, torch.full((48,), -1), torch.Generator().manual_seed(0))
+    np.testing.assert_allclose(latents.reconstruction, losses.reconstruction, rtol=1e-5)
+    np.testing.assert_allclose(latents.kl, losses.kl, rtol=1e-4)
+
+
+def test_a_split_that_is_not_measured_has_latents_alone(vae, images, tmp_path):
+    measured = encoded(vae, images, tmp_path / "a")
+    latents = encoded(vae, images, tmp_path / "b", measure=False)
+    np.testing.assert_array_equal(latents.mean, measured.mean)
+    np.testing.assert_array_equal(latents.log_var, measured.log_var)
+    assert latents.kl is None
+    assert latents.reconstructions is None
+    with pytest.raises(LatentlabError, match="errors of the images of a split are missing"):
+        latents.measured_errors()
 
 
 def test_an_autoencoder_has_no_variance_and_no_kl(params, images, tmp_path):

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from latentlab.classifier import Classifier, classify, train_classifier
+from latentlab.fitting import fit_mixture
 from latentlab.generation import generate
-from latentlab.mixture import fit_mixture
 from latentlab.models.build import build_model
 
 CPU = torch.device("cpu")

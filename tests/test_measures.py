@@ -6,10 +6,10 @@ import pytest
 from sklearn.metrics import f1_score, normalized_mutual_info_score
 
 from latentlab import measures
+from latentlab.fitting import fit_mixture
 from latentlab.images import to_range
 from latentlab.latents import Latents
 from latentlab.metrics.anomaly import Calibration
-from latentlab.mixture import fit_mixture
 
 
 def latents_of(count, **changes):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist, mahalanobis
 
+from latentlab.fitting import fit_mixture
 from latentlab.latents import Latents
-from latentlab.mixture import fit_mixture
 from latentlab.suspicion import anomaly_scores, standardised
 
 RNG = np.random.default_rng(0)

@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from latentlab.batches import in_order, to_pixels
 from latentlab.config import PixelRange
 from latentlab.files import ArrayWriter
 from latentlab.latents import Floats
-from latentlab.models.base import NO_CLASS, ImageModel
+from latentlab.losses import gaussian_kl
+from latentlab.models.base import NO_CLASS, ImageModel, Posterior
 from latentlab.seeding import generator
 
 
@@ -25,6 +27,7 @@ def write_latents(
     batch_size: int,
     seed: int,
     device: torch.device,
+    measure: bool,
     keep_reconstructions: bool,
 ) -> None:
     """Encode a split and write the arrays that ``latents.Latents`` describes, one ``.npy`` each.
@@ -39,27 +42,23 @@ def write_latents(
         batch_size: Images at a time.
         seed: Of the posterior samples behind the loss terms.
         device: Where to compute.
-        keep_reconstructions: Whether to write ``reconstructions`` too.
+        measure: Whether to decode too, and to write the errors and the KL of each image.
+        keep_reconstructions: Whether to write ``reconstructions`` too, if decoded.
     """
     model.eval()
     noise = generator(seed, device)
-    # No label leaks into what is measured: a conditional model encodes with the null label.
-    labels = torch.full((len(images),), NO_CLASS)
     writers: dict[str, ArrayWriter] = {}
     with ExitStack() as files:
-        for batch, hidden in in_order(torch.from_numpy(images), labels, batch_size):
+        for batch in torch.from_numpy(images).split(batch_size):
             pixels = to_pixels(batch, pixel_range, device)
-            mean, log_var = model.posterior(pixels)
-            decoded = model.decode(mean)
-            losses = model.loss(pixels, hidden.to(device), noise)
-            results = {
-                "mean": mean,
-                "log_var": log_var,
-                "squared_error": (decoded - pixels).square().flatten(1).mean(1),
-                "reconstruction": losses.reconstruction,
-                "kl": losses.kl,
-                "reconstructions": decoded if keep_reconstructions else None,
-            }
+            posterior = model.posterior(pixels)
+            results: dict[str, Tensor | None] = {**posterior._asdict()}
+            if measure:
+                decoded = model.decode(posterior.mean)
+                results["squared_error"] = (decoded - pixels).square().flatten(1).mean(1)
+                results |= _loss_terms(model, posterior, pixels, noise)
+                if keep_reconstructions:
+                    results["reconstructions"] = decoded
             for name, values in results.items():
                 if values is None:
                     continue
@@ -68,6 +67,24 @@ def write_latents(
                     writer = ArrayWriter(folder / f"{name}.npy", shape, np.float32)
                     writers[name] = files.enter_context(writer)
                 writers[name].write(values.cpu().numpy())
+
+
+def _loss_terms(
+    model: ImageModel, posterior: Posterior, pixels: Tensor, noise: torch.Generator
+) -> dict[str, Tensor | None]:
+    """Loss terms of one posterior sample of each image, which is not encoded again.
+
+    No label leaks into them: a conditional model is told none, when it encodes as when it decodes.
+    """
+    mean, log_var = posterior
+    if log_var is None:
+        return {"reconstruction": model.reconstruction_loss(mean, pixels)}
+    draws = torch.randn(mean.shape, generator=noise, device=mean.device)
+    latents = mean + torch.exp(0.5 * log_var) * draws
+    return {
+        "reconstruction": model.reconstruction_loss(latents, pixels),
+        "kl": gaussian_kl(mean, log_var),
+    }
 
 
 @torch.no_grad()

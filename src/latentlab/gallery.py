@@ -151,7 +151,7 @@ class Gallery:
 
     def best_and_worst(self) -> Figure:
         """Test images with the lowest and the highest reconstruction error."""
-        order = np.argsort(self.results.test.squared_error, kind="stable")
+        order = np.argsort(self.results.test.measured_errors().squared_error, kind="stable")
         examples = min(self.look.examples, len(order))
         rows = self._over_reconstructions(order[:examples])
         rows += self._over_reconstructions(order[::-1][:examples])

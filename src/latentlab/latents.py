@@ -10,7 +10,7 @@ from latentlab.errors import LatentlabError
 from latentlab.files import REMEDY, read_array
 
 Floats = npt.NDArray[np.float32]
-OPTIONAL = ("log_var", "kl", "reconstructions")
+OPTIONAL = ("log_var", "squared_error", "reconstruction", "kl", "reconstructions")
 DIMENSIONS = {
     "mean": 2,
     "log_var": 2,
@@ -21,6 +21,13 @@ DIMENSIONS = {
 }
 
 
+class Errors(NamedTuple):
+    """What decoding says of each image of a split; attributes as in ``Latents``."""
+
+    squared_error: Floats
+    reconstruction: Floats
+
+
 class Latents(NamedTuple):
     """What a model makes of one split; ``None`` for what it has not.
 
@@ -28,19 +35,30 @@ class Latents(NamedTuple):
         mean: Posterior means, shape ``(N, D)``.
         log_var: Posterior log-variances, shape ``(N, D)``; ``None`` for an autoencoder.
         squared_error: Of the posterior-mean reconstruction, averaged over pixels, in squared
-            units of the pixel range, shape ``(N,)``.
-        reconstruction: The loss term of one posterior sample, shape ``(N,)``.
-        kl: Nats, shape ``(N,)``; ``None`` for an autoencoder.
+            units of the pixel range, shape ``(N,)``; ``None`` where it was not measured.
+        reconstruction: The loss term of one posterior sample, shape ``(N,)``; ``None`` where it
+            was not measured.
+        kl: Nats, shape ``(N,)``; ``None`` for an autoencoder, and where it was not measured.
         reconstructions: Decoded posterior means in the pixel range, shape ``(N, C, H, W)``;
             ``None`` where they were not kept.
     """
 
     mean: Floats
     log_var: Floats | None
-    squared_error: Floats
-    reconstruction: Floats
+    squared_error: Floats | None
+    reconstruction: Floats | None
     kl: Floats | None
     reconstructions: Floats | None
+
+    def measured_errors(self) -> Errors:
+        """Errors of a split in which they were measured.
+
+        Raises:
+            LatentlabError: If they are not there.
+        """
+        if self.squared_error is None or self.reconstruction is None:
+            raise LatentlabError(f"errors of the images of a split are missing; {REMEDY}")
+        return Errors(self.squared_error, self.reconstruction)
 
     def kept_reconstructions(self) -> Floats:
         """Decoded posterior means of a split whose reconstructions were kept.

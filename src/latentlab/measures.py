@@ -14,6 +14,7 @@ import pandas as pd
 from sklearn.decomposition import PCA
 
 from latentlab.config import AnomalyScore, GmmParams, Loss, PixelRange
+from latentlab.fitting import fit_mixture
 from latentlab.images import to_range, to_unit
 from latentlab.latents import Latents
 from latentlab.metrics import anomaly, classification, clustering, latent, probes, reconstruction
@@ -26,7 +27,7 @@ from latentlab.metrics.uncertainty import (
     mean_interval,
     table_interval,
 )
-from latentlab.mixture import Mixture, fit_mixture
+from latentlab.mixture import Mixture
 from latentlab.scores import Score
 from latentlab.subsample import subsample
 from latentlab.suspicion import Scores
@@ -139,10 +140,11 @@ def likelihood_scores(
         return [] if latents.kl is None else [bootstrap.mean("vae", "kl", latents.kl)]
     honest = has_likelihood(loss, binarised=binarised)
     nll = "nll" if honest else "cross_entropy"
-    scores = [bootstrap.mean("reconstruction", nll, latents.reconstruction)]
+    reconstruction = latents.measured_errors().reconstruction
+    scores = [bootstrap.mean("reconstruction", nll, reconstruction)]
     if latents.kl is None:
         return scores
-    bound = -np.add(latents.reconstruction, latents.kl, dtype=np.float64)
+    bound = -np.add(reconstruction, latents.kl, dtype=np.float64)
     scores += [
         bootstrap.mean("vae", "elbo" if honest else "objective", bound),
         bootstrap.mean("vae", "kl", latents.kl),

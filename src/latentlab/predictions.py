@@ -86,7 +86,7 @@ def predictions_of(
         labels=images.labels[:rows],
         predicted=mixture.component_class[clusters],
         clusters=clusters,
-        errors=latents.squared_error[:rows],
+        errors=latents.measured_errors().squared_error[:rows],
         anomaly_scores=anomaly_scores[:rows],
     )
 

@@ -19,7 +19,9 @@ def make_repeatable(seed: int, threads: int) -> None:
     """
     # cuBLAS reads this before its first call and is not deterministic without it.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
+    # What `use_deterministic_algorithms` does, without its import of the compiler, which takes a
+    # second.
+    torch.set_deterministic_debug_mode("error")
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
 

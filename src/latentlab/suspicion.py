@@ -56,9 +56,10 @@ def anomaly_scores(
     index = NearestNeighbors(n_neighbors=count + 1, algorithm="brute").fit(np.array(train.mean))
 
     def score(latents: Latents, itself: int = 0) -> Scores:
-        found: Scores = {"reconstruction": np.array(latents.squared_error, dtype=np.float64)}
+        errors = latents.measured_errors()
+        found: Scores = {"reconstruction": np.array(errors.squared_error, dtype=np.float64)}
         if latents.kl is not None:
-            found["objective"] = np.add(latents.reconstruction, latents.kl, dtype=np.float64)
+            found["objective"] = np.add(errors.reconstruction, latents.kl, dtype=np.float64)
         if len(latents.mean) == 0:
             nothing: Array = np.zeros(0)
             return found | {"density": nothing, "mahalanobis": nothing, "neighbours": nothing}

@@ -7,9 +7,6 @@ from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
-import torch
-
-from latentlab.vision import v2
 
 Bytes = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -92,6 +89,11 @@ def resize(images: Bytes, size: int) -> Bytes:
     """
     if images.shape[2:] == (size, size):
         return images
+    # Imported here, because who has nothing to resize need not wait three seconds for it.
+    import torch
+
+    from latentlab.vision import v2
+
     resized = v2.functional.resize(
         torch.from_numpy(images),
         [size, size],

@@ -1,0 +1,283 @@
+"""Fitting of Gaussian mixtures to latents, and the naming of their components by class."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+
+from latentlab.config import GmmParams
+from latentlab.em import Fit, Gaussians, IllConditionedError, fit_many, from_clusters
+from latentlab.errors import LatentlabError
+from latentlab.mixture import Mixture
+from latentlab.subsample import subsample
+
+Array = npt.NDArray[np.float64]
+Classes = npt.NDArray[np.int64]
+
+NO_CLASS = -1
+# A fit that stays ill-conditioned is tried again with ten times the regularisation, this often.
+ESCALATIONS = 3
+# Latents that numbers of components are compared by.
+COMPARED = 10_000
+
+
+class Labelled(NamedTuple):
+    """Latents of shape ``(N, D)`` and the classes of their images, shape ``(N,)``."""
+
+    latents: npt.NDArray[np.floating]
+    labels: Classes
+
+
+class Candidate(NamedTuple):
+    """How well a number of components suits the train latents: a smaller BIC is better."""
+
+    components: int
+    bic: float
+
+
+def fit_mixture(
+    latents: npt.NDArray[np.floating],
+    labels: Classes,
+    *,
+    classes: int,
+    settings: GmmParams,
+    seed: int,
+    labelled: Labelled | None = None,
+) -> Mixture:
+    """Fit a mixture by expectation-maximisation, in float64, and name its components.
+
+    Args:
+        latents: Train latents, shape ``(N, D)``.
+        labels: Their classes, shape ``(N,)``; used to name components, never to fit them.
+        classes: Number of classes; 0 without labels.
+        settings: Number and shape of the components, and how they are fitted. Regularisation is
+            in units of the mean variance of the latents, so that it means the same at any scale.
+        seed: Of the starts.
+        labelled: Latents of other images and their classes, to start from their class means;
+            needed for ``init: labelled`` only.
+
+    Raises:
+        LatentlabError: If the latents are not finite or constant, fewer than the components, the
+            start is not there, or the fit does not converge or stays ill-conditioned.
+    """
+    points = np.asarray(latents, dtype=np.float64)
+    k = settings.components or classes
+    if k == 0:
+        raise LatentlabError(
+            "gmm.components: empty means one a class, but the set has no classes; give a number"
+        )
+    if len(points) < k:
+        raise LatentlabError(
+            f"gmm.components: found {k}, but there are {len(points)} training latents; "
+            f"allowed: 1 to {len(points)}"
+        )
+    if settings.init == "labelled":
+        middles = _class_means(settings, labelled, k, classes)
+        fits, added = _fit(points, lambda _: [middles], settings)
+    else:
+        fits, added = _fit_clusters(points, [k] * settings.starts, settings, seed)
+    best = max(fits, key=lambda fit: fit.log_density)
+    _refuse_unconverged(best, settings)
+    return _named(best, points, labels, classes, added)
+
+
+def compare_components(
+    latents: npt.NDArray[np.floating], candidates: Sequence[int], settings: GmmParams, seed: int
+) -> list[Candidate]:
+    """Mixtures of several sizes, each fitted from one k-means start, and their BIC.
+
+    All get the same regularisation. Numbers above that of the latents are left out. A larger set
+    is compared by 10,000 of its latents, or the comparison would cost more than all the rest; BIC
+    then speaks of sets of that size, which ask for fewer components.
+
+    Args:
+        latents: Train latents, shape ``(N, D)``.
+        candidates: Numbers of components.
+        settings: Shape of the components, and how they are fitted.
+        seed: Of the starts, and of the choice of latents.
+
+    Raises:
+        LatentlabError: As ``fit_mixture``.
+    """
+    chosen = latents[subsample(len(latents), COMPARED, seed)]
+    points = np.asarray(chosen, dtype=np.float64)
+    sizes = [k for k in candidates if k <= len(points)]
+    if not sizes:
+        return []
+    fits, added = _fit_clusters(points, sizes, settings, seed)
+    nobody = np.full(len(points), NO_CLASS)
+    for fit in fits:
+        _refuse_unconverged(fit, settings)
+    return [
+        Candidate(k, _named(fit, points, nobody, 0, added).bic(points))
+        for k, fit in zip(sizes, fits, strict=True)
+    ]
+
+
+def one_to_one_classes(counts: npt.NDArray[np.int64]) -> Classes:
+    """Match components and classes so that most images agree, no class used twice.
+
+    Args:
+        counts: Images by component and class, shape ``(K, classes)``.
+
+    Returns:
+        Class of each component, shape ``(K,)``; ``NO_CLASS`` for components left over.
+
+    References:
+        Kuhn, The Hungarian method for the assignment problem (1955).
+        https://doi.org/10.1002/nav.3800020109
+
+    Example:
+        >>> one_to_one_classes(np.array([[5, 4], [6, 0]])).tolist()
+        [1, 0]
+    """
+    named = np.full(len(counts), NO_CLASS)
+    rows, columns = linear_sum_assignment(counts, maximize=True)
+    named[rows] = columns
+    return named
+
+
+def majority_classes(counts: npt.NDArray[np.int64]) -> Classes:
+    """Give each component its most frequent class; a class may have several components, or none.
+
+    Args:
+        counts: Images by component and class, shape ``(K, classes)``.
+
+    Returns:
+        Class of each component, shape ``(K,)``; ``NO_CLASS`` for components without images.
+
+    Example:
+        >>> majority_classes(np.array([[5, 4], [6, 0], [0, 0]])).tolist()
+        [0, 0, -1]
+    """
+    if counts.shape[1] == 0:
+        return np.full(len(counts), NO_CLASS)
+    return np.where(counts.sum(axis=1) > 0, counts.argmax(axis=1), NO_CLASS)
+
+
+def _class_means(
+    settings: GmmParams, labelled: Labelled | None, components: int, classes: int
+) -> Gaussians:
+    """Where EM begins: the class means, and the spread of images around them."""
+    if components != classes:
+        raise LatentlabError(
+            f"gmm.init: 'labelled' starts one component at each class mean, but there are "
+            f"{components} components and {classes} classes; leave gmm.components empty, or set "
+            "gmm.init to kmeans"
+        )
+    if labelled is None or set(labelled.labels.tolist()) != set(range(classes)):
+        raise LatentlabError(
+            "gmm.init: 'labelled' starts at the class means of the validation images, and some "
+            "class has none there; raise data.validation_fraction, or set gmm.init to kmeans"
+        )
+    points = np.asarray(labelled.latents, dtype=np.float64)
+    means = np.stack([points[labelled.labels == label].mean(axis=0) for label in range(classes)])
+    # All the same width: EM widens what needs it, and no class starts as a needle.
+    spread = max(float(np.square(points - means[labelled.labels]).mean()), 1e-12)
+    dimensions = points.shape[1]
+    covariances = {
+        "full": spread * np.broadcast_to(np.eye(dimensions), (components, *[dimensions] * 2)),
+        "tied": spread * np.eye(dimensions),
+        "diag": np.full((components, dimensions), spread),
+        "spherical": np.full(components, spread),
+    }[settings.covariance]
+    weights = np.full(components, 1 / components)
+    return Gaussians(settings.covariance, weights, means, covariances)
+
+
+def _fit_clusters(
+    points: Array, sizes: Sequence[int], settings: GmmParams, seed: int
+) -> tuple[list[Fit], float]:
+    """A fit from a k-means start of each size, and what was added to the covariances."""
+
+    def starts(added: float) -> list[Gaussians]:
+        rng = np.random.RandomState(seed)
+        with warnings.catch_warnings():
+            # Fewer different points than clusters leave some empty, which EM bears.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            clusters = [KMeans(k, n_init=1, random_state=rng).fit(points).labels_ for k in sizes]
+        return [
+            from_clusters(points, each, k, settings.covariance, added)
+            for each, k in zip(clusters, sizes, strict=True)
+        ]
+
+    return _fit(points, starts, settings)
+
+
+def _fit(
+    points: Array, starts: Callable[[float], list[Gaussians]], settings: GmmParams
+) -> tuple[list[Fit], float]:
+    """A fit from each start, and what had to be added to the covariances to get them."""
+    if not np.isfinite(points).all():
+        raise LatentlabError("latents are not all finite; train again with a lower learning_rate")
+    # 1 is the scale of a standard normal prior: a standard deviation of 1e-6 of it is a constant.
+    variance = float(points.var(axis=0).mean())
+    if variance < 1e-12:
+        raise LatentlabError(
+            f"latents are constant (mean variance {variance:.2g}): the posterior has collapsed or "
+            "the model did not learn, and there is nothing to cluster; lower the model's beta or "
+            "learning_rate, or raise epochs"
+        )
+    added = settings.regularisation * variance
+    for escalation in range(ESCALATIONS + 1):
+        try:
+            fits = fit_many(
+                points, starts(added), added=added, max_iterations=settings.max_iterations
+            )
+        except IllConditionedError as error:
+            if escalation == ESCALATIONS:
+                raise LatentlabError(
+                    f"gmm: the covariances stay ill-conditioned with {added:.3g} added "
+                    f"({error}); lower gmm.components, raise gmm.regularisation, or set "
+                    "gmm.covariance to diag"
+                ) from error
+            added = max(10 * added, 1e-6 * variance)
+        else:
+            return fits, added
+    raise AssertionError("every escalation returns, continues or raises")
+
+
+def _refuse_unconverged(fit: Fit, settings: GmmParams) -> None:
+    if not fit.converged:
+        raise LatentlabError(
+            f"gmm.max_iterations: the likeliest of {settings.starts} fits of "
+            f"{len(fit.gaussians.weights)} components did not converge in "
+            f"{settings.max_iterations} steps; raise it, lower gmm.components (or "
+            "gmm.candidates), or raise gmm.regularisation"
+        )
+
+
+def _named(fit: Fit, points: Array, labels: Classes, classes: int, added: float) -> Mixture:
+    """The mixture by falling weight, its components named by the classes of their points."""
+    gaussians = fit.gaussians
+    k = len(gaussians.weights)
+    order = np.argsort(-gaussians.weights, kind="stable")
+    clusters = np.argsort(order)[gaussians.log_joint(points).argmax(axis=1)]
+    counts = _counts(clusters, labels, k, classes)
+    tied = gaussians.covariance == "tied"
+    return Mixture(
+        covariance=gaussians.covariance,
+        weights=gaussians.weights[order],
+        means=gaussians.means[order],
+        covariances=gaussians.covariances if tied else gaussians.covariances[order],
+        one_to_one_class=one_to_one_classes(counts),
+        majority_class=majority_classes(counts),
+        named_one_to_one=k == classes,
+        regularisation=added,
+        smallest_count=int(np.bincount(clusters, minlength=k).min()),
+    )
+
+
+def _counts(
+    clusters: npt.NDArray[np.intp], labels: Classes, components: int, classes: int
+) -> npt.NDArray[np.int64]:
+    """Images by component and class, shape ``(K, classes)``; images without class do not count."""
+    counts = np.zeros((components, classes), dtype=np.int64)
+    labelled = labels >= 0
+    np.add.at(counts, (clusters[labelled], labels[labelled]), 1)
+    return counts

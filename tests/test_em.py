@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.mixture import GaussianMixture
+
+from latentlab import em
+from latentlab.em import Gaussians, IllConditionedError, fit_many, from_clusters
+
+KINDS = ["full", "tied", "diag", "spherical"]
+
+
+@pytest.fixture(scope="module")
+def points():
+    """Three correlated clouds far from the origin, where careless sums would lose digits."""
+    rng = np.random.default_rng(0)
+    roots = rng.normal(size=(3, 5, 5))
+    clouds = [
+        rng.normal(size=(n, 5)) @ root for n, root in zip((500, 300, 200), roots, strict=True)
+    ]
+    return np.concatenate([cloud + 3 * i for i, cloud in enumerate(clouds)]) + 100
+
+
+def starts(points, sizes, covariance, added):
+    rng = np.random.RandomState(0)
+    clusters = [KMeans(k, n_init=1, random_state=rng).fit(points).labels_ for k in sizes]
+    return [
+        from_clusters(points, each, k, covariance, added)
+        for each, k in zip(clusters, sizes, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("covariance", KINDS)
+def test_the_likeliest_of_several_fits_is_that_of_scikit_learn(covariance, points):
+    theirs = GaussianMixture(
+        4, covariance_type=covariance, n_init=3, max_iter=500, reg_covar=0.01, random_state=0
+    ).fit(points)
+    fits = fit_many(
+        points, starts(points, [4] * 3, covariance, 0.01), added=0.01, max_iterations=500
+    )
+    ours = max(fits, key=lambda fit: fit.log_density)
+    assert ours.converged
+    assert ours.log_density == pytest.approx(theirs.lower_bound_, abs=1e-9)
+    np.testing.assert_allclose(ours.gaussians.means, theirs.means_, rtol=1e-9)
+    np.testing.assert_allclose(ours.gaussians.covariances, theirs.covariances_, atol=1e-6)
+
+
+@pytest.mark.parametrize("covariance", KINDS)
+def test_fits_of_several_sizes_at_once_are_those_one_by_one(covariance, points):
+    several = starts(points, [1, 3, 5], covariance, 0.01)
+    together = fit_many(points, several, added=0.01, max_iterations=200)
+    for start, fit in zip(several, together, strict=True):
+        (alone,) = fit_many(points, [start], added=0.01, max_iterations=200)
+        assert fit.log_density == pytest.approx(alone.log_density, abs=1e-9)
+        np.testing.assert_allclose(fit.gaussians.means, alone.gaussians.means, rtol=1e-9)
+
+
+@pytest.mark.parametrize("covariance", KINDS)
+def test_chunks_make_no_difference(covariance, points, monkeypatch):
+    (start,) = starts(points, [3], covariance, 0.01)
+    (whole,) = fit_many(points, [start], added=0.01, max_iterations=50)
+    monkeypatch.setattr(em, "CHUNK", 1)
+    (chunked,) = fit_many(points, [start], added=0.01, max_iterations=50)
+    assert chunked.log_density == pytest.approx(whole.log_density, abs=1e-9)
+    np.testing.assert_allclose(start.log_joint(points), whole_log_joint(start, points), atol=1e-6)
+
+
+def whole_log_joint(gaussians, points):
+    from scipy.stats import multivariate_normal
+
+    k, d = gaussians.means.shape
+    matrices = {
+        "full": lambda: gaussians.covariances,
+        "tied": lambda: np.broadcast_to(gaussians.covariances, (k, d, d)),
+        "diag": lambda: gaussians.covariances[:, :, None] * np.eye(d),
+        "spherical": lambda: gaussians.covariances[:, None, None] * np.eye(d),
+    }[gaussians.covariance]()
+    return np.stack(
+        [
+            np.log(weight) + multivariate_normal(mean, matrix).logpdf(points)
+            for weight, mean, matrix in zip(
+                gaussians.weights, gaussians.means, matrices, strict=True
+            )
+        ],
+        axis=1,
+    )
+
+
+@pytest.mark.parametrize("covariance", KINDS)
+def test_no_points_have_no_densities(covariance, points):
+    (start,) = starts(points, [3], covariance, 0.01)
+    assert start.log_joint(points[:0]).shape == (0, 3)
+
+
+def test_a_density_does_not_depend_on_the_company(points):
+    (start,) = starts(points, [3], "full", 0.01)
+    np.testing.assert_allclose(start.log_joint(points)[:1], start.log_joint(points[:1]), rtol=1e-9)
+
+
+def test_a_cluster_without_points_has_no_weight(points):
+    found = from_clusters(points, np.zeros(len(points), int), 2, "full", 0.01)
+    assert found.weights[1] < 1e-12
+    (fit,) = fit_many(points, [found], added=0.01, max_iterations=5)
+    assert np.isfinite(fit.gaussians.means).all()
+
+
+@pytest.mark.parametrize("covariance", KINDS)
+def test_a_flat_cloud_is_ill_conditioned_unless_something_is_added(covariance):
+    flat = np.tile([1.0, 2.0, 3.0], (20, 1))
+    start = from_clusters(flat, np.zeros(20, int), 1, covariance, 0.0)
+    with pytest.raises(IllConditionedError):
+        fit_many(flat, [start], added=0.0, max_iterations=5)
+    start = from_clusters(flat, np.zeros(20, int), 1, covariance, 0.1)
+    (fit,) = fit_many(flat, [start], added=0.1, max_iterations=5)
+    assert fit.converged
+
+
+@pytest.mark.parametrize("covariance", ["full", "tied"])
+def test_points_on_a_line_are_ill_conditioned_in_spite_of_rounding(covariance):
+    line = np.random.default_rng(0).normal(size=(30, 1)) * np.array([1.0, 0.1, 3.3]) + 7
+    start = from_clusters(line, np.zeros(30, int), 1, covariance, 0.0)
+    with pytest.raises(IllConditionedError):
+        fit_many(line, [start], added=0.0, max_iterations=5)
+
+
+def test_a_fit_that_gains_still_has_not_converged(points):
+    (fit,) = fit_many(points, starts(points, [3], "full", 0.01), added=0.01, max_iterations=1)
+    assert not fit.converged
+
+
+def test_gaussians_that_are_none_are_refused():
+    bad = Gaussians("full", np.ones(1), np.zeros((1, 2)), np.array([[[1.0, 2.0], [2.0, 1.0]]]))
+    with pytest.raises(IllConditionedError):
+        bad.log_joint(np.zeros((1, 2)))
