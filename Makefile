@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro seeds fresh report doctor test check lint format clean
+.PHONY: help repro seeds fresh report doctor bench test check lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ report: $(BIN)/.runs  ## Write report.md and report.html: what the workspace cha
 
 doctor: $(BIN)/.runs  ## Say what would spoil an experiment before it starts
 	@python tools/doctor.py
+
+bench: $(BIN)/.runs .venv-pythae/.done  ## Measure speed against baselines in the same run (ONLY="training tables")
+	@python -m benchmarks $(ONLY)
 
 test: $(BIN)/.develops  ## Run every test, the slow ones too
 	pytest
@@ -64,3 +67,8 @@ $(BIN)/.runs: requirements.lock pyproject.toml | $(BIN)/python
 $(BIN)/.develops: requirements-dev.lock $(BIN)/.runs
 	python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
 	@touch $@
+
+# A library to compare with, which wants an environment of its own; without it its row is left out.
+.venv-pythae/.done: | $(BIN)/python
+	-$(PYTHON) -m venv .venv-pythae && .venv-pythae/bin/python -m pip install --quiet --disable-pip-version-check torch==$$(sed -n 's/^torch==//p' requirements.lock) pythae==0.1.2
+	@mkdir -p .venv-pythae && touch $@

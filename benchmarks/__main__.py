@@ -1,0 +1,95 @@
+"""Every benchmark in turn: a table on the screen, all figures in a JSON file beside the code."""
+
+import json
+import platform
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from tabulate import tabulate
+
+from benchmarks import encoding, growth, pipeline, tables, training
+from benchmarks.harness import Row
+from latentlab.seeding import make_repeatable
+
+RESULTS = Path(__file__).parent / "results.json"
+ROWS = {
+    "training": training.rows,
+    "tables": tables.rows,
+    "encoding": encoding.rows,
+    "pipeline": pipeline.rows,
+}
+TABLES = {"seconds": pipeline.seconds, "growth": growth.table}
+LIBRARIES = ("torch", "numpy", "scikit-learn", "openTSNE", "polars", "pandas", "dvc")
+
+
+def main(
+    names: Annotated[list[str] | None, typer.Argument(help="Some of them; none: all.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each has its turn.")] = 5,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
+) -> None:
+    """Print ratios with their spread, and the tables of seconds."""
+    chosen = names or [*ROWS, *TABLES]
+    if unknown := set(chosen) - {*ROWS, *TABLES}:
+        raise typer.BadParameter(f"found {sorted(unknown)}; allowed: {[*ROWS, *TABLES]}")
+    make_repeatable(0, threads)
+    print(f"{_machine()}, {threads} threads, {rounds} rounds\n")
+    results: dict[str, object] = {"machine": _machine(), "threads": threads}
+    found = []
+    for name in (name for name in ROWS if name in chosen):
+        for row in ROWS[name](rounds):
+            found.append(row)
+            print(_line(row), flush=True)
+    results["rows"] = [asdict(row) for row in found]
+    if found:
+        print(
+            "\n" + tabulate(map(_cells, found), HEADER, tablefmt="github", disable_numparse=True)
+        )
+    for name in (name for name in TABLES if name in chosen):
+        table = TABLES[name]()
+        results[name] = table.to_dict("records")
+        print("\n" + table.to_markdown(index=False, floatfmt=".1f"), flush=True)
+    RESULTS.write_text(json.dumps(results, indent=2))
+
+
+HEADER = ["what", "against", "ratio", "quartiles", "mark", "seconds", "of the baseline", "note"]
+
+
+def _cells(row: Row) -> list[str]:
+    low, high = np.quantile(row.ratios, [0.25, 0.75])
+    word, sign = ("faster", ">=") if row.kind == "faster" else ("as long", "<=")
+    mark = "-" if row.mark is None else f"{sign} {row.mark:g}: {'met' if row.met else 'MISSED'}"
+    return [
+        row.what,
+        row.against,
+        f"{row.ratio:.2f}x {word}",
+        f"{low:.2f} to {high:.2f}",
+        mark,
+        f"{row.seconds:.2f}",
+        f"{row.baseline_seconds:.2f}",
+        row.note,
+    ]
+
+
+def _line(row: Row) -> str:
+    what, against, ratio, spread, mark, *_ = _cells(row)
+    return f"{what} / {against}: {ratio} ({spread}; {mark})"
+
+
+def _machine() -> str:
+    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    cpu = platform.processor() or platform.machine()
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        lines = information.read_text().splitlines()
+        cpu = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    capability = torch.backends.cpu.get_cpu_capability()
+    return f"{cpu} ({capability}), Python {platform.python_version()}, {libraries}"
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,105 @@
+"""How time and memory grow with the training images: every stage at 1, 2, 4 and 8 times MNIST.
+
+Images are repeated, which changes no shape. One dense VAE learns for one epoch; the 10,000 test
+images stay as they are.
+"""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+import yaml
+from ruamel.yaml import YAML
+
+from benchmarks.data import ROOT, digits
+
+TIMES = (1, 2, 4, 8)
+MODEL = "vae"
+STAGES = ("preprocess", "train", "encode", "fit_gmm", "reference", "evaluate", "plot", "export")
+CHANGES = {"dataset": "mnist", "run_models": [MODEL], "epochs": 1, "batch_size": 128}
+GMM = {"starts": 1, "candidates": None}
+
+
+def table() -> pd.DataFrame:
+    """Seconds and peak memory of each stage.
+
+    Returns:
+        Columns images, stage, seconds, peak_mib.
+    """
+    images, _ = digits()
+    found = []
+    for times in TIMES:
+        with TemporaryDirectory() as name:
+            folder = Path(name)
+            _prepare(folder, images, times)
+            for stage, command in _commands().items():
+                seconds, peak = _measured(folder, command)
+                found.append((len(images) * times, stage, seconds, peak))
+                print(f"{len(images) * times:,} images, {stage}: {seconds:.1f} s, {peak:.0f} MiB")
+    return pd.DataFrame(found, columns=["images", "stage", "seconds", "peak_mib"])
+
+
+def repeated_preprocess() -> None:
+    """What the child process runs: the stage, with images from a file instead of a mirror."""
+    from latentlab.datasets import mnist
+    from latentlab.datasets.base import ArraySource, DataSet
+    from stages import run
+    from stages.preprocess import app
+
+    def load(*_: object) -> DataSet:
+        images, labels = np.load("images.npy", mmap_mode="r"), np.load("labels.npy")
+        times = int(Path("times.txt").read_text())
+        train = ArraySource(np.tile(images, (times, 1, 1, 1)), np.tile(labels, times))
+        test = ArraySource(np.array(images[:10_000]), labels[:10_000])
+        return DataSet(tuple("0123456789"), 28, 1, train, test=test)
+
+    mnist.load = load
+    run(app)
+
+
+def _prepare(folder: Path, images: np.ndarray, times: int) -> None:
+    for name in ("stages", "src", "benchmarks"):
+        shutil.copytree(ROOT / name, folder / name)
+    # Classes that are there to be found: the brightness of an image, in ten parts of equal size.
+    brightness = images.reshape(len(images), -1).mean(axis=1)
+    labels = (np.argsort(np.argsort(brightness)) * 10 // len(images)).astype(np.int64)
+    np.save(folder / "images.npy", images)
+    np.save(folder / "labels.npy", labels)
+    (folder / "times.txt").write_text(str(times))
+    (folder / "data/raw").mkdir(parents=True)
+    params = YAML().load((ROOT / "params.yaml").read_text())
+    params |= CHANGES
+    params["gmm"] |= GMM
+    with (folder / "params.yaml").open("w") as file:
+        YAML().dump(params, file)
+
+
+def _commands() -> dict[str, list[str]]:
+    """The commands of dvc.yaml for one model."""
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    commands = {}
+    for stage in STAGES:
+        words = shlex.split(stages[stage]["cmd"].replace("${item.model}", MODEL))
+        commands[stage] = [sys.executable, *words[1:]]
+    start = "from benchmarks.growth import repeated_preprocess as run; run()"
+    commands["preprocess"][1:3] = ["-c", start]
+    return commands
+
+
+def _measured(folder: Path, command: list[str]) -> tuple[float, float]:
+    """Seconds, and the most memory that the process held at once, in MiB."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE)
+    _, status, used = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    if status:
+        assert process.stderr is not None
+        raise RuntimeError(f"{command}: {process.stderr.read().decode()}")
+    return seconds, used.ru_maxrss / 1024

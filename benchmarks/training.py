@@ -1,0 +1,175 @@
+"""Epochs of training, against the usual loop, against the bare products, and against pythae."""
+
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+from typing import Any, final
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from benchmarks.data import ROOT, digits, noise
+from benchmarks.harness import Row, compare
+from benchmarks.models import Products, build
+from latentlab.training import fit
+
+PYTHAE = ROOT / ".venv-pythae/bin/python"
+SCRIPT = ROOT / "benchmarks/pythae_epochs.py"
+BATCH, RATE = 128, 1e-3
+
+
+def rows(rounds: int) -> Iterator[Row]:
+    """The dense VAE of Kingma & Welling's size, and both convolutional models at two sizes."""
+    images, name = digits()
+    yield from _dense(images, rounds, f"60,000 images: {name}")
+    for model in ("conv_vae", "conv_autoencoder"):
+        small, large = images[:10_000], noise(2000, (3, 64, 64))
+        for kept, data in ((small, name), (large, "random bytes")):
+            shape = "x".join(map(str, kept.shape[1:]))
+            ours = _Ours(model, kept)
+            yield from compare(
+                f"epoch of {model} at {shape}",
+                ours,
+                {
+                    "the usual loop": (_Usual(model, kept), "faster", None),
+                    "its own products": (_floor(model, kept), "cost", None),
+                },
+                rounds=rounds,
+                note=f"{len(kept):,} images: {data}",
+            )
+
+
+def _dense(images: np.ndarray, rounds: int, note: str) -> Iterator[Row]:
+    ours = _Ours("vae", images)
+    baselines: dict[str, Any] = {
+        "the usual loop": (_Usual("vae", images), "faster", 5.5),
+        "its own products": (_floor("vae", images), "cost", 2.0),
+    }
+    if PYTHAE.exists():
+        with _Pythae(images) as pythae:
+            baselines["pythae's BaseTrainer"] = (pythae.epoch, "faster", 3.0)
+            yield from compare(
+                "epoch of vae 784-400-20", ours, baselines, rounds=rounds, note=note
+            )
+    else:
+        yield from compare("epoch of vae 784-400-20", ours, baselines, rounds=rounds, note=note)
+
+
+def _floor(name: str, images: np.ndarray) -> Callable[[], None]:
+    """The products alone of as many steps as an epoch has."""
+    batch = torch.from_numpy(images[:BATCH]).float() / 255
+    products = Products(build(name, images.shape[1:]), batch, backward=True)
+    return lambda: products(-(-len(images) // BATCH))
+
+
+@final
+@dataclass(frozen=True)
+class _Ours:
+    """One epoch as the train stage has it, without validation images."""
+
+    name: str
+    images: np.ndarray
+
+    def __call__(self) -> None:
+        images = torch.from_numpy(self.images)
+        labels = torch.zeros(len(images), dtype=torch.int64)
+        epochs = fit(
+            build(self.name, self.images.shape[1:]),
+            (images, labels),
+            (images[:0], labels[:0]),
+            pixel_range="unit",
+            resample=False,
+            epochs=1,
+            batch_size=BATCH,
+            learning_rate=RATE,
+            optimizer="adam",
+            schedule="constant",
+            seed=0,
+            device=torch.device("cpu"),
+        )
+        list(epochs)
+
+
+@final
+class _Pictures(Dataset[tuple[Tensor, int]]):
+    """As torchvision's MNIST: tensors in memory, an image object and a transform an item."""
+
+    def __init__(self, images: np.ndarray) -> None:
+        # Not before `benchmarks.data`, which opens the door to torchvision.
+        from torchvision.transforms import ToTensor
+
+        # Grey pictures have no channel axis.
+        data = images[:, 0] if images.shape[1] == 1 else np.moveaxis(images, 1, -1)
+        self.data = torch.from_numpy(np.ascontiguousarray(data))
+        self.targets = torch.zeros(len(images), dtype=torch.int64)
+        self.transform = ToTensor()
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        picture: Tensor = self.transform(Image.fromarray(self.data[index].numpy()))
+        return picture, int(self.targets[index])
+
+
+@final
+class _Usual:
+    """One epoch of the loop that tutorials teach, with the same model and the same loss."""
+
+    def __init__(self, name: str, images: np.ndarray) -> None:
+        self.name, self.pictures = name, _Pictures(images)
+        self.shape = images.shape[1:]
+
+    def __call__(self) -> None:
+        model = build(self.name, self.shape)
+        optimizer = torch.optim.Adam(model.parameters(), lr=RATE, foreach=False, fused=False)
+        noise = torch.Generator().manual_seed(0)
+        total = 0.0
+        for images, labels in DataLoader(self.pictures, batch_size=BATCH, shuffle=True):
+            optimizer.zero_grad()
+            loss = model.loss(images, labels, noise).total.mean()
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+
+
+@final
+class _Pythae:
+    """Another process, in pythae's own environment, that trains an epoch when asked."""
+
+    def __init__(self, images: np.ndarray) -> None:
+        self.images = images
+
+    def __enter__(self) -> "_Pythae":
+        self.folder = Path(mkdtemp())
+        np.save(self.folder / "images.npy", self.images)
+        self.process = subprocess.Popen(
+            [
+                PYTHAE,
+                ROOT / "benchmarks/pythae_epochs.py",
+                self.folder,
+                str(torch.get_num_threads()),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        return self
+
+    def epoch(self) -> float:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write("epoch\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+    def __exit__(self, *_: object) -> None:
+        self.process.communicate(timeout=60)
+        rmtree(self.folder)
