@@ -19,7 +19,7 @@ from benchmarks.harness import Row, compare
 from benchmarks.models import Products, build
 from latentlab.training import fit
 
-PYTHAE = ROOT / ".venv-pythae/bin/python"
+PYTHAE = ROOT / ".venv-pythae"
 SCRIPT = ROOT / "benchmarks/pythae_epochs.py"
 BATCH, RATE = 128, 1e-3
 
@@ -51,7 +51,7 @@ def _dense(images: np.ndarray, rounds: int, note: str) -> Iterator[Row]:
         "the usual loop": (_Usual("vae", images), "faster", 5.5),
         "its own products": (_floor("vae", images), "cost", 2.0),
     }
-    if PYTHAE.exists():
+    if (PYTHAE / ".done").exists():
         with _Pythae(images) as pythae:
             baselines["pythae's BaseTrainer"] = (pythae.epoch, "faster", 3.0)
             yield from compare(
@@ -151,7 +151,7 @@ class _Pythae:
         np.save(self.folder / "images.npy", self.images)
         self.process = subprocess.Popen(
             [
-                PYTHAE,
+                PYTHAE / "bin/python",
                 ROOT / "benchmarks/pythae_epochs.py",
                 self.folder,
                 str(torch.get_num_threads()),

@@ -98,6 +98,26 @@ def test_without_validation_the_last_epoch_is_kept(params, tensors):
     assert not any(name.startswith("validation") for name in rows[0])
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_curves_are_those_of_the_plain_loop(kind, params, tensors):
+    """Floats, an optimiser that is not fused, contiguous weights, a number read at every step."""
+    _, rows = trained(params.models[kind], tensors, tensors[:0], 3, batch_size=5)
+    torch.manual_seed(0)
+    model = build_model(params.models[kind], (1, 8, 8), 4, "unit", 4)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01, foreach=False, fused=False)
+    order, noise = (torch.Generator().manual_seed(0) for _ in range(2))
+    pixels, labels = tensors.float() / 255, torch.arange(48) % 4
+    for row in rows:
+        total = 0.0
+        for chosen in torch.randperm(48, generator=order).split(5):
+            losses = model.loss(pixels[chosen], labels[chosen], noise).total
+            optimizer.zero_grad()
+            losses.mean().backward()
+            optimizer.step()
+            total += losses.sum().item()
+        assert row["train_total"] == pytest.approx(total / 48, rel=1e-4)
+
+
 def test_means_are_over_images_and_not_over_batches(params, tensors):
     """Of batches of 32 and 16, a mean of batch means would weigh the last images double."""
     model = build_model(params.models["fcn_autoencoder"], (1, 8, 8), 4, "unit", 4)
