@@ -71,7 +71,7 @@ $(BIN)/.develops: requirements-dev.lock $(BIN)/.runs
 	@touch $@
 
 # A library to compare with, which wants an environment of its own.
-.venv-pythae/.done: | $(BIN)/python
+.venv-pythae/.done: requirements.lock | $(BIN)/python
 	$(PYTHON) -m venv .venv-pythae
 	.venv-pythae/bin/python -m pip install --quiet --disable-pip-version-check torch==$(TORCH) pythae==0.1.2
 	@touch $@

@@ -11,7 +11,9 @@ import numpy as np
 import torch
 import typer
 from tabulate import tabulate
+from threadpoolctl import threadpool_limits
 
+# scikit-learn is loaded with them, before the limit on threads.
 from benchmarks import encoding, growth, pipeline, tables, training
 from benchmarks.harness import Row
 from latentlab.seeding import make_repeatable
@@ -37,22 +39,32 @@ def main(
     if unknown := set(chosen) - {*ROWS, *TABLES}:
         raise typer.BadParameter(f"found {sorted(unknown)}; allowed: {[*ROWS, *TABLES]}")
     make_repeatable(0, threads)
+    threadpool_limits(threads)
     print(f"{_machine()}, {threads} threads, {rounds} rounds\n")
-    results: dict[str, object] = {"machine": _machine(), "threads": threads}
-    found = []
+    found: list[Row] = []
+    tables_found: dict[str, object] = {}
     for name in (name for name in ROWS if name in chosen):
         for row in ROWS[name](rounds):
             found.append(row)
             print(_line(row), flush=True)
-    results["rows"] = [asdict(row) for row in found]
     if found:
         print(
             "\n" + tabulate(map(_cells, found), HEADER, tablefmt="github", disable_numparse=True)
         )
     for name in (name for name in TABLES if name in chosen):
         table = TABLES[name]()
-        results[name] = table.to_dict("records")
+        tables_found[name] = table.to_dict("records")
         print("\n" + table.to_markdown(index=False, floatfmt=".1f"), flush=True)
+    _keep(found, tables_found, threads)
+
+
+def _keep(rows: list[Row], found: dict[str, object], threads: int) -> None:
+    """Write what was measured; what an earlier run found of the rest stays."""
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    new = {(row.what, row.against) for row in rows}
+    old = [row for row in results.get("rows", []) if (row["what"], row["against"]) not in new]
+    results |= {"machine": _machine(), "threads": threads, **found}
+    results["rows"] = old + [asdict(row) for row in rows]
     RESULTS.write_text(json.dumps(results, indent=2))
 
 

@@ -37,6 +37,8 @@ class Products:
     def __init__(self, network: nn.Module, batch: Tensor, *, backward: bool) -> None:
         self.work: list[Callable[[], object]] = []
         self.backward = backward
+        # As the training loop lays weights out.
+        network.to(memory_format=torch.channels_last)
         hooks = [
             layer.register_forward_hook(self._note)
             for layer in network.modules()

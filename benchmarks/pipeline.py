@@ -73,7 +73,8 @@ def _stages_of_repro(folder: Path) -> dict[str, float]:
     for line in process.stdout:
         if line.startswith("Running stage"):
             begun.append((line.split("'")[1], time.perf_counter()))
-    process.wait()
+    if process.wait():
+        raise RuntimeError("dvc repro -f failed in the copy")
     ends = [start for _, start in begun[1:]] + [time.perf_counter()]
     return {stage: end - start for (stage, start), end in zip(begun, ends, strict=True)}
 

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import torch
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE, trustworthiness
 from sklearn.mixture import GaussianMixture
@@ -21,7 +22,6 @@ from latentlab.projection import by_neighbours
 
 IMAGES = 10_000
 COMPONENTS = 10
-THREADS = 2
 
 
 def rows(rounds: int) -> Iterator[Row]:
@@ -120,7 +120,7 @@ def _map(rounds: int) -> Iterator[Row]:
     maps: dict[str, npt.NDArray[np.float64]] = {}
 
     def ours() -> None:
-        maps["ours"] = by_neighbours(some, 0, THREADS)
+        maps["ours"] = by_neighbours(some, 0, torch.get_num_threads())
 
     def theirs() -> None:
         maps["theirs"] = TSNE(random_state=0).fit_transform(some)

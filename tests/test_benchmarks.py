@@ -39,9 +39,10 @@ def test_a_clock_is_held_to_what_tells_no_time():
 
 
 @pytest.mark.parametrize(
-    ("name", "shape"), [("vae", (1, 28, 28)), ("conv_vae", (1, 28, 28)), ("conv_vae", (3, 64, 64))]
+    ("name", "shape"),
+    [("vae", (1, 28, 28)), ("conv_vae", (1, 28, 28)), ("conv_autoencoder", (3, 64, 64))],
 )
-def test_the_floor_has_the_arithmetic_of_a_training_step_and_no_other(name, shape):
+def test_the_floor_has_the_products_of_a_training_step_and_no_other(name, shape):
     model, batch = build(name, shape), torch.rand(8, *shape)
     labels, noise = torch.zeros(8, dtype=torch.int64), torch.Generator()
     with FlopCounterMode(display=False) as step:

@@ -93,7 +93,23 @@ def test_no_points_have_no_densities(covariance, points):
 
 def test_a_density_does_not_depend_on_the_company(points):
     (start,) = starts(points, [3], "full", 0.01)
-    np.testing.assert_allclose(start.log_joint(points)[:1], start.log_joint(points[:1]), rtol=1e-9)
+    company = np.concatenate([points[:1], points[1:2] + 1e7])
+    np.testing.assert_allclose(
+        start.log_joint(company)[0], start.log_joint(points[:1])[0], rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("covariance", KINDS)
+def test_a_fit_far_from_the_origin_is_the_same_fit(covariance, points):
+    """Products of far points would lose the digits that variances are made of."""
+    (start,) = starts(points, [3], covariance, 0.01)
+    (near,) = fit_many(points, [start], added=0.01, max_iterations=100)
+    (far,) = fit_many(
+        points + 1e6, [start.shifted(np.full(5, 1e6))], added=0.01, max_iterations=100
+    )
+    assert far.log_density == pytest.approx(near.log_density, abs=1e-7)
+    there = far.gaussians.log_joint(points[:9] + 1e6)
+    np.testing.assert_allclose(there, near.gaussians.log_joint(points[:9]), rtol=1e-5)
 
 
 def test_a_cluster_without_points_has_no_weight(points):
@@ -104,22 +120,31 @@ def test_a_cluster_without_points_has_no_weight(points):
 
 
 @pytest.mark.parametrize("covariance", KINDS)
-def test_a_flat_cloud_is_ill_conditioned_unless_something_is_added(covariance):
-    flat = np.tile([1.0, 2.0, 3.0], (20, 1))
-    start = from_clusters(flat, np.zeros(20, int), 1, covariance, 0.0)
+def test_a_heap_of_duplicates_is_ill_conditioned_unless_something_is_added(covariance):
+    heap = np.tile([-6.518, -1.747, 16.637], (20, 1))
+    clusters = np.zeros(20, int)
     with pytest.raises(IllConditionedError):
-        fit_many(flat, [start], added=0.0, max_iterations=5)
-    start = from_clusters(flat, np.zeros(20, int), 1, covariance, 0.1)
-    (fit,) = fit_many(flat, [start], added=0.1, max_iterations=5)
+        from_clusters(heap, clusters, 1, covariance, 0.0)
+    start = from_clusters(heap, clusters, 1, covariance, 0.1)
+    with pytest.raises(IllConditionedError):
+        fit_many(heap, [start], added=0.0, max_iterations=5)
+    (fit,) = fit_many(heap, [start], added=0.1, max_iterations=5)
     assert fit.converged
 
 
 @pytest.mark.parametrize("covariance", ["full", "tied"])
 def test_points_on_a_line_are_ill_conditioned_in_spite_of_rounding(covariance):
     line = np.random.default_rng(0).normal(size=(30, 1)) * np.array([1.0, 0.1, 3.3]) + 7
-    start = from_clusters(line, np.zeros(30, int), 1, covariance, 0.0)
     with pytest.raises(IllConditionedError):
-        fit_many(line, [start], added=0.0, max_iterations=5)
+        from_clusters(line, np.zeros(30, int), 1, covariance, 0.0)
+
+
+@pytest.mark.parametrize("covariance", KINDS)
+def test_two_heaps_of_duplicates_have_no_variance_but_rounding(covariance):
+    heaps = np.array([[-6.518, -1.747, 16.637], [6.591, -16.414, -0.052]], np.float32)
+    clusters = np.repeat([0, 1], [39, 49])
+    with pytest.raises(IllConditionedError):
+        from_clusters(heaps[clusters].astype(np.float64), clusters, 2, covariance, 0.0)
 
 
 def test_a_fit_that_gains_still_has_not_converged(points):

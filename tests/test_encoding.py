@@ -105,6 +105,14 @@ def test_arrays_of_different_lengths_are_refused(vae, images, tmp_path):
         read_latents(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["kl", "squared_error", "reconstruction"])
+def test_errors_that_are_there_in_part_are_refused(name, vae, images, tmp_path):
+    encoded(vae, images, tmp_path)
+    (tmp_path / f"{name}.npy").unlink()
+    with pytest.raises(LatentlabError, match="errors of the images are there in part"):
+        read_latents(tmp_path)
+
+
 def test_a_missing_array_is_named(tmp_path):
     with pytest.raises(LatentlabError, match=r"mean\.npy: not a readable"):
         read_latents(tmp_path)

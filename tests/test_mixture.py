@@ -188,6 +188,23 @@ def test_a_dimension_that_is_constant_is_regularised_and_said(planted):
     assert (mixture.component_class[mixture.predict(flat)] == labels).mean() > 0.99
 
 
+def test_a_component_that_collapses_in_the_last_step_is_regularised_too():
+    """Two equal latents far from all others are left alone with a component."""
+    latents = np.array([*np.linspace(-1.5, 1.5, 4000), 2.59, 6.52, 6.52])[:, None]
+    labels = np.repeat([0, 1], [4000, 3])
+    known = Labelled(np.array([*np.linspace(-1.5, 1.5, 20), 5.4])[:, None], labels[3980:4001])
+    mixture = fitted(latents, labels, classes=2, init="labelled", labelled=known)
+    assert mixture.regularisation > 0
+    assert np.isfinite(mixture.log_density(latents)).all()
+
+
+def test_starts_that_are_no_numbers_are_refused(planted):
+    latents, labels = planted
+    known = Labelled(np.where(np.arange(len(latents))[:, None] == 3, np.nan, latents), labels)
+    with pytest.raises(LatentlabError, match="latents are not all finite"):
+        fitted(latents, labels, init="labelled", labelled=known)
+
+
 def test_a_fit_that_does_not_converge_is_refused_with_the_remedy():
     noise = np.random.default_rng(0).standard_normal((500, 8))
     with pytest.raises(LatentlabError, match=r"gmm\.max_iterations: the likeliest of 3 fits"):
@@ -212,6 +229,7 @@ def test_a_damaged_file_is_named(tmp_path):
         ("covariance", np.array("round")),
         ("covariances", np.zeros((3, 2))),
         ("covariances", np.zeros((3, 2, 2))),
+        ("weights", np.array([1.5, -0.5, 0.0])),
         ("majority_class", np.zeros(1, int)),
     ],
 )

@@ -5,7 +5,8 @@ A Gaussian is an exponential family: its log-density is linear in the statistics
 .. math:: T(x) = (1, \; x, \; x x^\top)
 
 so both steps are one matrix product each with the statistics of all points. Fits from several
-starts, or of several sizes, share those, and are read in chunks, so that memory is bounded.
+starts, or of several sizes, share those. Points are read in chunks, so that memory is bounded by
+the parameters of the fits, and not by the number of points.
 
 References:
     Dempster, Laird & Rubin, Maximum Likelihood from Incomplete Data via the EM Algorithm (1977).
@@ -30,7 +31,7 @@ Array = npt.NDArray[np.float64]
 TOLERANCE = 1e-3
 # Numbers in a chunk of statistics: 8 MiB, which a cache holds.
 CHUNK = 2**20
-# Share of the largest variance below which another one is nothing but rounding.
+# Share of the mean square below which a variance is nothing but rounding.
 LEAST = 1e-12
 # Keeps a component that lost all its points from dividing by zero.
 TINY = 10 * np.finfo(np.float64).eps
@@ -196,7 +197,25 @@ def _maximise(sums: Array, covariance: Covariance, dimensions: int, added: float
         else:
             covariances = scatter.sum(axis=0) / counts.sum()
         covariances[..., range(dimensions), range(dimensions)] += added
+    if added <= (least := LEAST * _scale(sums, covariance, dimensions)):
+        _refuse_rounding(covariances, covariance, least)
     return Gaussians(covariance, counts / counts.sum(), means, covariances)
+
+
+def _scale(sums: Array, covariance: Covariance, dimensions: int) -> float:
+    """Mean square of the dimension with the largest, whose digits the variances are left of."""
+    squares = sums[:, dimensions + 1 :].sum(axis=0) / sums[:, 0].sum()
+    if covariance in ("full", "tied"):
+        rows, columns = np.triu_indices(dimensions)
+        squares = squares[rows == columns]
+    return float(squares.max())
+
+
+def _refuse_rounding(covariances: Array, covariance: Covariance, least: float) -> None:
+    crossed = covariance in ("full", "tied")
+    variances = np.linalg.eigvalsh(covariances) if crossed else covariances
+    if variances.min() <= least:
+        raise IllConditionedError("a covariance has vanished in some direction")
 
 
 def _statistics(points: Array, covariance: Covariance) -> Iterator[Array]:
@@ -207,7 +226,7 @@ def _statistics(points: Array, covariance: Covariance) -> Iterator[Array]:
     dimensions = points.shape[1]
     crossed = covariance in ("full", "tied")
     size = 1 + dimensions + (dimensions * (dimensions + 1) // 2 if crossed else dimensions)
-    rows = max(64, CHUNK // size)
+    rows = max(16, CHUNK // size)
     # No points make one empty chunk, whose products still have the right shapes.
     for start in range(0, max(1, len(points)), rows):
         chunk = np.ascontiguousarray(points[start : start + rows].T)
@@ -249,8 +268,8 @@ def _inverted(gaussians: Gaussians) -> tuple[Array, Array]:
     """Inverse covariances, in their shape, and the log-determinants of the covariances."""
     covariances, dimensions = gaussians.covariances, gaussians.means.shape[1]
     if gaussians.covariance in ("diag", "spherical"):
-        if covariances.min() <= LEAST * covariances.max():
-            raise IllConditionedError("a variance has vanished")
+        if not (covariances > 0).all():
+            raise IllConditionedError("a variance is not positive")
         by_component = np.log(covariances).reshape(len(covariances), -1)
         repeated = dimensions if gaussians.covariance == "spherical" else 1
         return 1 / covariances, repeated * by_component.sum(axis=1)
@@ -258,10 +277,6 @@ def _inverted(gaussians: Gaussians) -> tuple[Array, Array]:
         factors = np.linalg.cholesky(covariances)
     except np.linalg.LinAlgError as error:
         raise IllConditionedError("a covariance is not positive definite") from error
-    # What is left of the variance of a dimension when those before it are known.
-    left = np.square(np.diagonal(factors, axis1=-2, axis2=-1))
-    if left.min() <= LEAST * np.diagonal(covariances, axis1=-2, axis2=-1).max():
-        raise IllConditionedError("a covariance has vanished in some direction")
     roots = np.linalg.inv(factors)
-    log_determinants = np.log(left).sum(axis=-1)
+    log_determinants = 2 * np.log(np.diagonal(factors, axis1=-2, axis2=-1)).sum(axis=-1)
     return np.swapaxes(roots, -2, -1) @ roots, log_determinants

@@ -82,7 +82,7 @@ def fit_mixture(
     else:
         fits, added = _fit_clusters(points, [k] * settings.starts, settings, seed)
     best = max(fits, key=lambda fit: fit.log_density)
-    _refuse_unconverged(best, settings)
+    _refuse_unconverged(best, settings, len(fits))
     return _named(best, points, labels, classes, added)
 
 
@@ -112,7 +112,7 @@ def compare_components(
     fits, added = _fit_clusters(points, sizes, settings, seed)
     nobody = np.full(len(points), NO_CLASS)
     for fit in fits:
-        _refuse_unconverged(fit, settings)
+        _refuse_unconverged(fit, settings, 1)
     return [
         Candidate(k, _named(fit, points, nobody, 0, added).bic(points))
         for k, fit in zip(sizes, fits, strict=True)
@@ -176,6 +176,7 @@ def _class_means(
             "class has none there; raise data.validation_fraction, or set gmm.init to kmeans"
         )
     points = np.asarray(labelled.latents, dtype=np.float64)
+    _refuse_non_finite(points)
     means = np.stack([points[labelled.labels == label].mean(axis=0) for label in range(classes)])
     # All the same width: EM widens what needs it, and no class starts as a needle.
     spread = max(float(np.square(points - means[labelled.labels]).mean()), 1e-12)
@@ -213,8 +214,7 @@ def _fit(
     points: Array, starts: Callable[[float], list[Gaussians]], settings: GmmParams
 ) -> tuple[list[Fit], float]:
     """A fit from each start, and what had to be added to the covariances to get them."""
-    if not np.isfinite(points).all():
-        raise LatentlabError("latents are not all finite; train again with a lower learning_rate")
+    _refuse_non_finite(points)
     # 1 is the scale of a standard normal prior: a standard deviation of 1e-6 of it is a constant.
     variance = float(points.var(axis=0).mean())
     if variance < 1e-12:
@@ -242,10 +242,15 @@ def _fit(
     raise AssertionError("every escalation returns, continues or raises")
 
 
-def _refuse_unconverged(fit: Fit, settings: GmmParams) -> None:
+def _refuse_non_finite(points: Array) -> None:
+    if not np.isfinite(points).all():
+        raise LatentlabError("latents are not all finite; train again with a lower learning_rate")
+
+
+def _refuse_unconverged(fit: Fit, settings: GmmParams, fits: int) -> None:
     if not fit.converged:
         raise LatentlabError(
-            f"gmm.max_iterations: the likeliest of {settings.starts} fits of "
+            f"gmm.max_iterations: the likeliest of {fits} fits of "
             f"{len(fit.gaussians.weights)} components did not converge in "
             f"{settings.max_iterations} steps; raise it, lower gmm.components (or "
             "gmm.candidates), or raise gmm.regularisation"

@@ -10,7 +10,6 @@ from latentlab.errors import LatentlabError
 from latentlab.files import REMEDY, read_array
 
 Floats = npt.NDArray[np.float32]
-OPTIONAL = ("log_var", "squared_error", "reconstruction", "kl", "reconstructions")
 DIMENSIONS = {
     "mean": 2,
     "log_var": 2,
@@ -84,7 +83,7 @@ def read_latents(folder: Path, count: int | None = None) -> Latents:
     arrays: dict[str, Floats | None] = {}
     for name, dimensions in DIMENSIONS.items():
         path = folder / f"{name}.npy"
-        if name in OPTIONAL and not path.exists():
+        if name != "mean" and not path.exists():
             arrays[name] = None
             continue
         array = read_array(path)
@@ -101,4 +100,13 @@ def read_latents(folder: Path, count: int | None = None) -> Latents:
         raise LatentlabError(
             f"{folder}: latents of {lengths['mean']} images, but the split has {count}; {REMEDY}"
         )
-    return Latents(**arrays)  # type: ignore[arg-type]
+    latents = Latents(**arrays)  # type: ignore[arg-type]
+    measured = [latents.squared_error, latents.reconstruction]
+    if latents.log_var is not None:
+        measured.append(latents.kl)
+    if len({array is None for array in measured}) > 1:
+        raise LatentlabError(
+            f"{folder}: errors of the images are there in part; squared_error.npy, "
+            f"reconstruction.npy and, beside log_var.npy, kl.npy belong together; {REMEDY}"
+        )
+    return latents

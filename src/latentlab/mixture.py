@@ -186,4 +186,6 @@ def _verify(mixture: Mixture) -> None:
             raise ValueError(f"{name} of shape {array.shape}, expected finite numbers of {shape}")
     if not np.isfinite(mixture.means).all():
         raise ValueError("means that are not finite")
+    if mixture.weights.min() < 0 or abs(mixture.weights.sum() - 1) > 1e-6:
+        raise ValueError(f"weights {mixture.weights.tolist()} that are no shares")
     mixture.log_density(mixture.means)  # fails where a covariance is none

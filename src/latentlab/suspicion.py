@@ -14,8 +14,6 @@ Every score is larger for stranger images.
 ================== ==========================================================================
 """
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from sklearn.neighbors import NearestNeighbors
@@ -95,7 +93,3 @@ def _whitening(latents: npt.NDArray[np.floating]) -> tuple[Array, Array]:
     values, vectors = np.linalg.eigh(covariance)
     # A direction in which train does not vary would count infinitely.
     return points.mean(axis=0), vectors / np.sqrt(np.maximum(values, 1e-6 * values.max()))
-
-
-def _plain(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return np.array(values)

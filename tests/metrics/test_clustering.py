@@ -35,6 +35,7 @@ def test_agreement_is_worst_for_one_cluster_and_low_for_chance(score):
         (CONSTANT, CONSTANT),
         (CONSTANT, RANDOM),
         (np.arange(100), np.arange(100)),
+        (CONSTANT[:1], CONSTANT[:1]),
     ],
 )
 def test_agreement_is_that_of_scikit_learn(ours, theirs, labels, clusters):

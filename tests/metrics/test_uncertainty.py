@@ -4,6 +4,7 @@ from scipy.stats import bootstrap, mannwhitneyu, norm
 from sklearn.metrics import f1_score
 
 from latentlab.metrics.classification import confusion, macro_scores
+from latentlab.metrics.clustering import ari, contingency, nmi
 from latentlab.metrics.generation import frechet_distance
 from latentlab.metrics.uncertainty import (
     auroc_interval,
@@ -78,6 +79,20 @@ def test_the_interval_of_a_table_is_that_of_its_images_drawn_anew():
         rng=np.random.default_rng(1),
     ).confidence_interval
     assert found == pytest.approx((expected.low, expected.high), abs=0.01)
+
+
+@pytest.mark.parametrize("figure", [nmi, ari])
+def test_the_interval_of_a_table_holds_its_figure_even_at_chance(figure):
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        counts = contingency(rng.integers(0, 10, 1000), rng.integers(0, 10, 1000))
+        low, high = table_interval(counts, figure, 500, seed=0)
+        assert low < figure(counts) < high
+
+
+def test_no_interval_of_a_table_goes_beyond_perfection():
+    low, high = table_interval(np.eye(10, dtype=int) * 2, ari, 500, seed=0)
+    assert low <= high == 1
 
 
 def test_the_jackknife_of_a_difference_of_means_is_the_interval_of_the_textbook():

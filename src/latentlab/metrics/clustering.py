@@ -84,7 +84,7 @@ def ari(counts: Integers) -> Floats:
         1.0
     """
     classes, clusters = _pairs(counts.sum(-1)).sum(-1), _pairs(counts.sum(-2)).sum(-1)
-    expected = classes * clusters / _pairs(counts.sum((-2, -1)))
+    expected = classes * clusters / np.maximum(_pairs(counts.sum((-2, -1))), 1)
     found = _pairs(counts).sum((-2, -1))
     return _ratio(found - expected, (classes + clusters) / 2 - expected)
 

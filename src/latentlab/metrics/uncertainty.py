@@ -4,8 +4,8 @@ They tell what another test set of the same size might have given, not what anot
 training would.
 
 References:
-    Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapter 13 (percentile intervals).
-    Computed by SciPy's ``bootstrap``.
+    Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapters 10 (bias) and 13
+    (percentile intervals). Those of means are computed by SciPy's ``bootstrap``.
 """
 
 from collections.abc import Callable
@@ -19,14 +19,14 @@ Floats = npt.NDArray[np.floating]
 Integers = npt.NDArray[np.int64]
 
 LEVEL = 0.95
-# Resamples drawn at once: memory is so many times the set.
+# Resamples of a mean drawn at once: memory is so many times the set.
 BATCH = 100
 # Parts that the jackknife leaves out in turn.
 GROUPS = 20
 
 
 class Interval(NamedTuple):
-    """Where a figure lies in 95 of 100 resamples."""
+    """What another set of images would give, at 95 % confidence."""
 
     low: float
     high: float
@@ -87,7 +87,8 @@ def table_interval(
 
     Args:
         counts: Images by two properties, shape ``(A, B)``.
-        statistic: Tables of shape ``(resamples, A, B)`` to figures of shape ``(resamples,)``.
+        statistic: Tables of shape ``(resamples, A, B)`` to figures of shape ``(resamples,)``,
+            of at most 1.
         resamples: How many sets are drawn, with replacement.
         seed: Of the draws.
     """
@@ -95,7 +96,9 @@ def table_interval(
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(total, counts.ravel() / total, size=resamples)
     figures = statistic(drawn.reshape(resamples, *counts.shape))
-    return _percentiles(figures)
+    # Images drawn twice agree with themselves, and small classes are not drawn at all: resamples
+    # lie beside the figure, and are moved back to it.
+    return _percentiles(np.minimum(figures - figures.mean() + statistic(counts), 1))
 
 
 def jackknife_interval(

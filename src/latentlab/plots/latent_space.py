@@ -14,6 +14,8 @@ from latentlab.plots.style import INK, colour, marker, new_figure
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 CURVE_POINTS = 400
+# Points that full-sized marks leave room for.
+UNCROWDED = 500
 
 
 class Gaussians(NamedTuple):
@@ -199,12 +201,14 @@ def _scatter(
     class_names: Sequence[str],
 ) -> None:
     """Points by class, each with its colour and marker; a ring around the misassigned."""
+    # Many points get smaller marks, or rings would hide the colours that they are about.
+    scale = min(1.0, (UNCROWDED / max(1, len(points))) ** 0.5)
     for label in np.unique(labels):
         chosen = labels == label
         axes.scatter(
             points[chosen, 0],
             points[chosen, 1],
-            s=22,
+            s=22 * scale,
             alpha=0.8,
             linewidths=0,
             color=INK if label < 0 else colour(label),
@@ -215,9 +219,9 @@ def _scatter(
         axes.scatter(
             points[misassigned, 0],
             points[misassigned, 1],
-            s=52,
+            s=52 * scale,
             facecolors="none",
             edgecolors=INK,
-            linewidths=0.7,
+            linewidths=0.7 * scale,
             label=f"misassigned: {misassigned.mean():.0%}",
         )
