@@ -83,8 +83,12 @@ def test_under_the_true_posterior_every_sample_gives_the_likelihood(
 
 def test_under_a_poor_posterior_the_bound_rises_to_the_likelihood(weights, images, exact):
     poor = model(weights, spoil=3.0)
-    means = [bounds(poor, images, samples).mean() for samples in (1, 4, 2000)]
-    assert means == sorted(means)
+    means = [
+        np.mean([bounds(poor, images, samples, seed).mean() for seed in range(draws)])
+        for samples, draws in ((1, 100), (4, 100), (2000, 1))
+    ]
+    assert means[0] < means[1] - 0.1
+    assert means[1] < means[2]
     # One sample is the evidence lower bound, well below: a mean of logarithms would stay there.
     assert means[0] < exact.mean() - 0.3
     assert means[-1] == pytest.approx(exact.mean(), abs=0.02)
