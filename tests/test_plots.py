@@ -89,7 +89,18 @@ def test_curves_mark_the_epoch_kept_and_name_their_unit():
     np.testing.assert_array_equal(total.lines[0].get_ydata(), HISTORY["train_total"])
     np.testing.assert_array_equal(total.lines[1].get_ydata(), HISTORY["validation_total"])
     assert total.lines[2].get_xdata()[0] == 2
-    assert total.get_ylabel() == "total (nats an image)"
+    assert total.get_ylabel() == "total\n(nats an image)"
+
+
+def test_a_kl_is_in_nats_whatever_the_loss_and_no_label_is_cut_off():
+    figure = loss_curves(HISTORY, "squared error an image", "vae: loss")
+    figure.draw_without_rendering()
+    assert figure.axes[1].get_ylabel() == "reconstruction\n(squared error an image)"
+    assert figure.axes[2].get_ylabel() == "kl\n(nats an image)"
+    whole = figure.bbox
+    for axes in figure.axes:
+        label = axes.yaxis.label.get_window_extent()
+        assert whole.y0 <= label.y0 < label.y1 <= whole.y1
 
 
 def test_a_model_without_kl_has_one_panel_and_none_is_empty():

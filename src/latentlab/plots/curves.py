@@ -17,7 +17,7 @@ def loss_curves(history: pd.DataFrame, unit: str, title: str) -> Figure:
 
     Args:
         history: One row an epoch, as ``fit`` yields it, with a column ``kept``.
-        unit: Of the loss, for the axes.
+        unit: Of the loss, for the axes of all terms but the KL.
         title: Above the panels.
     """
     terms = [term for term in TERMS if f"train_{term}" in history]
@@ -37,7 +37,8 @@ def loss_curves(history: pd.DataFrame, unit: str, title: str) -> Figure:
                 )
         axes.axvline(kept, color=INK, linewidth=0.8, linestyle=":", label=f"kept: epoch {kept}")
         axes.set_xlabel("epoch")
-        axes.set_ylabel(f"{term} ({unit})")
+        # A divergence is in nats whatever the loss; on one line, long units would be cut off.
+        axes.set_ylabel(f"{term}\n({'nats an image' if term == 'kl' else unit})")
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
         axes.spines[["top", "right"]].set_visible(False)
     handles, names = axes.get_legend_handles_labels()
