@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro seeds fresh report doctor bench test check lint format clean
+.PHONY: help repro seeds fresh report doctor deps bench test check lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,24 +16,27 @@ help:  ## List the targets
 repro: $(BIN)/.runs  ## Install what a run needs, run the pipeline, show what came out
 	@python -m stages.check --params params.yaml --checked data/checked.txt
 	@dvc repro
-	@python tools/summary.py
+	@python -m tools.summary
 	@echo
 	@echo "pictures     plots/images/"
 	@echo "all figures  plots/scores.csv"
 	@echo "predictions  data/predictions/*/prediction.csv"
 
 seeds: $(BIN)/.runs  ## Mean and deviation over experiments that differ in OVER (default: seed)
-	@python tools/seeds.py --over $(or $(OVER),seed)
+	@python -m tools.seeds --over $(or $(OVER),seed)
 
 fresh: $(BIN)/.runs  ## Say whether dvc.lock is what code and params make; needs no data
-	@python tools/fresh.py
+	@python -m tools.fresh
 
 report: $(BIN)/.runs  ## Write report.md and report.html: what the workspace changes against BASE (default: main)
-	@python tools/report.py --base "$(or $(BASE),main)" --markdown report.md --html report.html
+	@python -m tools.report --base "$(or $(BASE),main)" --markdown report.md --html report.html
 	@echo "report.md and report.html tell what changed"
 
 doctor: $(BIN)/.runs  ## Say what would spoil an experiment before it starts
-	@python tools/doctor.py
+	@python -m tools.doctor
+
+deps: $(BIN)/.runs  ## Write the code that stages import into dvc.yaml
+	@python -m tools.deps
 
 bench: $(BIN)/.runs  ## Measure speed against baselines in the same run (ONLY="training tables"; default: all)
 	@$(MAKE) --silent .venv-pythae/.done || echo "no pythae: its row is left out"

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 # scikit-learn is loaded with them, before the limit on threads.
 from benchmarks import encoding, growth, pipeline, tables, training
 from benchmarks.harness import Row
-from latentlab.seeding import make_repeatable
+from latentlab.randomness import make_repeatable
 
 RESULTS = Path(__file__).parent / "results.json"
 ROWS = {

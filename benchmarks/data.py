@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import numpy.typing as npt
 
-from latentlab.datasets import mnist
+from latentlab.data.sources import mnist
 from latentlab.errors import LatentlabError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -17,7 +17,7 @@ MIRRORS = os.environ.get("LATENTLAB_MIRRORS", str(ROOT.parent / "shared/data"))
 
 @cache
 def digits() -> tuple[npt.NDArray[np.uint8], str]:
-    """60,000 grey images of 28x28, and what they are; shape ``(N, 1, 28, 28)``."""
+    """60,000 gray images of 28x28, and what they are; shape ``(N, 1, 28, 28)``."""
     try:
         with TemporaryDirectory() as folder:
             raw = Path(folder)

@@ -12,10 +12,10 @@ from torch import Tensor
 from benchmarks.data import digits
 from benchmarks.harness import Row, compare
 from benchmarks.models import LATENTS, Products, build
-from latentlab.batches import to_pixels
-from latentlab.encoding import write_latents
-from latentlab.likelihood import importance_bounds
-from latentlab.seeding import generator
+from latentlab.data.batches import to_pixels
+from latentlab.evaluation.importance import importance_bounds
+from latentlab.latents.encoding import write_latents
+from latentlab.randomness import generator
 
 CPU = torch.device("cpu")
 # What fills the cores and stays in their caches: tried 250 to 4,000.

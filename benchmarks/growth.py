@@ -46,8 +46,8 @@ def table() -> pd.DataFrame:
 
 def repeated_preprocess() -> None:
     """What the child process runs: the stage, with images from a file instead of a mirror."""
-    from latentlab.datasets import mnist
-    from latentlab.datasets.base import ArraySource, DataSet
+    from latentlab.data.sources import mnist
+    from latentlab.data.sources.base import ArraySource, DataSet
     from stages import run
     from stages.preprocess import app
 

@@ -7,9 +7,9 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from latentlab.config import load_params
 from latentlab.models.base import ImageModel
-from latentlab.models.build import build_model
+from latentlab.models.registry import build_model
+from latentlab.params import load_params
 
 ROOT = Path(__file__).resolve().parents[1]
 LATENTS = 20

@@ -15,10 +15,10 @@ from sklearn.mixture import GaussianMixture
 
 from benchmarks.data import ROOT, digits
 from benchmarks.harness import Row, compare
-from latentlab.config import load_params
-from latentlab.fitting import fit_mixture
-from latentlab.predictions import Predictions, write_predictions
-from latentlab.projection import by_neighbours
+from latentlab.latents.projection import tsne
+from latentlab.mixture.fitting import fit_mixture
+from latentlab.params import load_params
+from latentlab.predictions.writer import Predictions, write_predictions
 
 IMAGES = 10_000
 COMPONENTS = 10
@@ -97,8 +97,8 @@ def _mixture(dimensions: int, starts: int, rounds: int) -> Iterator[Row]:
         model = GaussianMixture(
             COMPONENTS,
             n_init=starts,
-            max_iter=settings.max_iterations,
-            reg_covar=settings.regularisation * float(points.var(axis=0).mean()),
+            max_iter=settings.max_iter,
+            reg_covar=settings.reg_covar * float(points.var(axis=0).mean()),
             random_state=0,
         ).fit(points)
         likelihoods["theirs"] = float(model.score(points))
@@ -120,7 +120,7 @@ def _map(rounds: int) -> Iterator[Row]:
     maps: dict[str, npt.NDArray[np.float64]] = {}
 
     def ours() -> None:
-        maps["ours"] = by_neighbours(some, 0, torch.get_num_threads())
+        maps["ours"] = tsne(some, 0, torch.get_num_threads())
 
     def theirs() -> None:
         maps["theirs"] = TSNE(random_state=0).fit_transform(some)

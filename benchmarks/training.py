@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.data import ROOT, digits, noise
 from benchmarks.harness import Row, compare
 from benchmarks.models import Products, build
-from latentlab.training import fit
+from latentlab.training.loop import fit
 
 PYTHAE = ROOT / ".venv-pythae"
 SCRIPT = ROOT / "benchmarks/pythae_epochs.py"
@@ -89,7 +89,7 @@ class _Ours:
             batch_size=BATCH,
             learning_rate=RATE,
             optimizer="adam",
-            schedule="constant",
+            scheduler="constant",
             seed=0,
             device=torch.device("cpu"),
         )
@@ -104,7 +104,7 @@ class _Pictures(Dataset[tuple[Tensor, int]]):
         # Not before `benchmarks.data`, which opens the door to torchvision.
         from torchvision.transforms import ToTensor
 
-        # Grey pictures have no channel axis.
+        # Gray pictures have no channel axis.
         data = images[:, 0] if images.shape[1] == 1 else np.moveaxis(images, 1, -1)
         self.data = torch.from_numpy(np.ascontiguousarray(data))
         self.targets = torch.zeros(len(images), dtype=torch.int64)

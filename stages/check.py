@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
-from latentlab.config import load_params
 from latentlab.files import replacing
+from latentlab.params import load_params
 from stages import INPUT_FILE, OUTPUT, new_app, run
 
 app = new_app()

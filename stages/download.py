@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Annotated
 
-from latentlab.config import load_params
-from latentlab.datasets.build import fetch
+from latentlab.data.sources.registry import fetch
 from latentlab.files import replacing
+from latentlab.params import load_params
+from latentlab.site import find_site
 from stages import CACHE, INPUT_FILE, OUTPUT, new_app, run
-from stages.site import site
 
 app = new_app()
 
@@ -21,7 +21,7 @@ def main(
     """Bring the files of the data set of the params file into a folder."""
     settings = load_params(params)
     with replacing(raw) as temporary:
-        fetch(settings, temporary, site(settings, cache))
+        fetch(settings, temporary, find_site(settings.data.mirrors or (), cache))
 
 
 if __name__ == "__main__":

@@ -5,13 +5,14 @@ from typing import Annotated
 
 from tqdm import tqdm
 
-from latentlab.config import load_params
-from latentlab.encoding import write_latents
+from latentlab.arrays import SPLITS
+from latentlab.data.processed import read_split
 from latentlab.files import replacing
-from latentlab.images import SPLITS, read_split
-from latentlab.models.build import build_model
-from latentlab.seeding import make_repeatable, resolve_device
-from latentlab.weights import load_weights
+from latentlab.latents.encoding import write_latents
+from latentlab.models.registry import build_model
+from latentlab.models.weights import load_weights
+from latentlab.params import load_params
+from latentlab.randomness import make_repeatable, resolve_device
 from stages import INPUT_FILE, INPUT_FOLDER, MODEL, OUTPUT, new_app, run
 
 app = new_app()

@@ -7,18 +7,18 @@ from typing import Annotated
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from latentlab.classifier import CLASSIFIER, FEATURES, Classifier
-from latentlab.config import load_params
-from latentlab.evaluation import Evaluation, Reference
+from latentlab.data.processed import read_about, read_split
+from latentlab.evaluation.classifier import CLASSIFIER, FEATURES, Classifier
+from latentlab.evaluation.evaluate import Evaluation, Reference
+from latentlab.evaluation.scores import headline, write_scores
 from latentlab.files import read_array, replacing, write_json
-from latentlab.images import read_about, read_split
-from latentlab.latents import read_latents
-from latentlab.mixture import load_mixture
-from latentlab.models.build import build_model
-from latentlab.results import read_table
-from latentlab.scores import headline, write_scores
-from latentlab.seeding import make_repeatable, resolve_device
-from latentlab.weights import load_weights
+from latentlab.latents.arrays import read_latents
+from latentlab.mixture.mixture import load_mixture
+from latentlab.models.registry import build_model
+from latentlab.models.weights import load_weights
+from latentlab.params import load_params
+from latentlab.randomness import make_repeatable, resolve_device
+from latentlab.run import read_table
 from stages import INPUT_FILE, INPUT_FOLDER, MODEL, OUTPUT, new_app, run
 
 app = new_app()
@@ -70,7 +70,7 @@ def main(
         reference=yardstick,
         loss=known.loss,
         pixel_range=settings.pixel_range,
-        binarised=settings.data.binarise != "none",
+        binarized=settings.data.binarize != "none",
         asked=settings.evaluate,
         gmm=settings.gmm,
         seed=settings.seed,

@@ -5,13 +5,13 @@ from typing import Annotated
 
 from tqdm import tqdm
 
-from latentlab.config import load_params
+from latentlab.data.processed import read_about, read_split
 from latentlab.files import replacing
-from latentlab.images import read_about, read_split
-from latentlab.latents import read_latents
-from latentlab.mixture import load_mixture
-from latentlab.predictions import predictions_of, write_predictions
-from latentlab.results import read_table
+from latentlab.latents.arrays import read_latents
+from latentlab.mixture.mixture import load_mixture
+from latentlab.params import load_params
+from latentlab.predictions.writer import predictions_of, write_predictions
+from latentlab.run import read_table
 from stages import INPUT_FILE, INPUT_FOLDER, OUTPUT, new_app, run
 
 app = new_app()

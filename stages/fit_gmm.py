@@ -6,12 +6,12 @@ from typing import Annotated
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from latentlab.config import load_params
+from latentlab.data.processed import read_about, read_split
 from latentlab.files import replacing
-from latentlab.fitting import Candidate, Labelled, compare_components, fit_mixture
-from latentlab.images import read_about, read_split
-from latentlab.latents import read_latents
-from latentlab.mixture import save_mixture
+from latentlab.latents.arrays import read_latents
+from latentlab.mixture.fitting import Candidate, Labeled, compare_components, fit_mixture
+from latentlab.mixture.mixture import save_mixture
+from latentlab.params import load_params
 from stages import INPUT_FILE, INPUT_FOLDER, OUTPUT, new_app, run
 
 app = new_app()
@@ -38,10 +38,10 @@ def main(
             classes=len(read_about(about).class_names),
             settings=settings.gmm,
             seed=settings.seed,
-            labelled=Labelled(read_latents(latents / "validation", len(held_out)).mean, held_out),
+            labeled=Labeled(read_latents(latents / "validation", len(held_out)).mean, held_out),
         )
         compared = compare_components(
-            learned, settings.gmm.candidates or (), settings.gmm, settings.seed
+            learned, settings.gmm.n_components_grid or (), settings.gmm, settings.seed
         )
     save_mixture(fitted, mixture)
     with replacing(candidates) as temporary:

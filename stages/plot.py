@@ -6,16 +6,16 @@ from typing import Annotated
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from latentlab import tables
-from latentlab.config import load_params
+from latentlab.data.processed import read_about, read_split
+from latentlab.figures import tables
+from latentlab.figures.gallery import Gallery, anomalies_figure, dataset_figure
+from latentlab.figures.style import save_png
 from latentlab.files import replacing
-from latentlab.gallery import Gallery, anomalies_figure, dataset_figure
-from latentlab.images import read_about, read_split
-from latentlab.models.build import build_model
-from latentlab.plots.style import save_png
-from latentlab.results import read_results, read_table
-from latentlab.seeding import make_repeatable, resolve_device
-from latentlab.weights import load_weights
+from latentlab.models.registry import build_model
+from latentlab.models.weights import load_weights
+from latentlab.params import load_params
+from latentlab.randomness import make_repeatable, resolve_device
+from latentlab.run import read_results, read_table
 from stages import INPUT_FILE, INPUT_FOLDER, OUTPUT, new_app, run
 
 app = new_app()

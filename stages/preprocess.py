@@ -5,13 +5,15 @@ from typing import Annotated
 
 import numpy as np
 
-from latentlab.config import AnomalyClasses, load_params
-from latentlab.datasets.build import load
+from latentlab.arrays import SPLITS, Split
+from latentlab.data.processed import About, write_about
+from latentlab.data.settings import AnomalyClasses
+from latentlab.data.sources.registry import load
+from latentlab.data.splits import split, write_split
 from latentlab.files import replacing
-from latentlab.images import SPLITS, About, write_about
-from latentlab.splits import split, write_split
+from latentlab.params import load_params
+from latentlab.site import find_site
 from stages import CACHE, INPUT_FILE, INPUT_FOLDER, OUTPUT, new_app, run
-from stages.site import site
 
 app = new_app()
 
@@ -29,7 +31,7 @@ def main(
 ) -> None:
     """Split, resize and write the images of the data set."""
     settings = load_params(params)
-    dataset, others = load(settings, raw, site(settings, cache))
+    dataset, others = load(settings, raw, find_site(settings.data.mirrors or (), cache))
     size = settings.image_size or dataset.image_size
     channels = settings.channels or dataset.channels
     anomaly_set = settings.data.anomalies
@@ -43,7 +45,7 @@ def main(
         validation_fraction=settings.data.validation_fraction,
         seed=settings.seed,
     )
-    digests = {}
+    digests: dict[Split, str] = {}
     folders = (train, validation, test, anomalies)
     for number, (name, folder) in enumerate(zip(SPLITS, folders, strict=True)):
         with replacing(folder) as temporary:
@@ -52,7 +54,7 @@ def main(
                 parts[name],
                 size,
                 channels,
-                binarise=settings.data.binarise,
+                binarize=settings.data.binarize,
                 rng=np.random.default_rng([settings.seed, number]),
                 keep_intensities=name == "train",
             )

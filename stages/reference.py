@@ -5,15 +5,21 @@ from typing import Annotated
 
 from threadpoolctl import threadpool_limits
 
-from latentlab import measures
-from latentlab.classifier import CLASSIFIER, FEATURES, Classifier, classify, train_classifier
-from latentlab.config import load_params
+from latentlab.data.processed import read_split
+from latentlab.evaluation import rows as measures
+from latentlab.evaluation.classifier import (
+    CLASSIFIER,
+    FEATURES,
+    Classifier,
+    classify,
+    train_classifier,
+)
+from latentlab.evaluation.scores import Score, write_scores
 from latentlab.files import replacing, write_array
-from latentlab.images import read_split
-from latentlab.scores import Score, write_scores
-from latentlab.seeding import make_repeatable, resolve_device
+from latentlab.models.weights import save_weights
+from latentlab.params import load_params
+from latentlab.randomness import make_repeatable, resolve_device
 from latentlab.subsample import subsample
-from latentlab.weights import save_weights
 from stages import INPUT_FILE, INPUT_FOLDER, OUTPUT, new_app, run
 
 app = new_app()
@@ -48,7 +54,7 @@ def main(
             save_weights(classifier, temporary / CLASSIFIER)
             features, predicted = classify(classifier, asked.images, device)
             write_array(temporary / FEATURES, features)
-            some = subsample(len(learned.labels), settings.evaluate.generated, settings.seed)
+            some = subsample(len(learned.labels), settings.evaluate.n_samples, settings.seed)
             real, _ = classify(classifier, learned.images[some], device)
             scores += measures.sample_scores(features, real, "train", settings.seed)
             some = subsample(len(learned.labels), settings.evaluate.probe_images, settings.seed)
@@ -59,8 +65,8 @@ def main(
                 asked.labels,
                 predicted,
                 latent_dim=settings.latent_dim,
-                neighbours=settings.evaluate.neighbours,
-                bootstrap=measures.Bootstrap(settings.evaluate.resamples, settings.seed),
+                neighbors=settings.evaluate.n_neighbors,
+                bootstrap=measures.Bootstrap(settings.evaluate.n_resamples, settings.seed),
             )
         write_scores(temporary / "scores.csv", scores)
 

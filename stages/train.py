@@ -7,14 +7,14 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from latentlab.config import load_params
+from latentlab.data.processed import read_intensities, read_split
 from latentlab.files import replacing
-from latentlab.images import read_intensities, read_split
-from latentlab.models.build import build_model
-from latentlab.models.initialisation import initialise
-from latentlab.seeding import make_repeatable, resolve_device
-from latentlab.training import fit, kept_epoch
-from latentlab.weights import save_weights
+from latentlab.models.initialization import initialize
+from latentlab.models.registry import build_model
+from latentlab.models.weights import save_weights
+from latentlab.params import load_params
+from latentlab.randomness import make_repeatable, resolve_device
+from latentlab.training.loop import best_epoch, fit
 from stages import INPUT_FILE, INPUT_FOLDER, MODEL, OUTPUT, new_app, run
 
 app = new_app()
@@ -41,7 +41,7 @@ def main(
         settings.pixel_range,
         data.classes,
     )
-    initialise(network, settings.train.initialisation)
+    initialize(network, settings.train.initialization)
     network.to(device)
     intensities = read_intensities(train)
     images = data.images if intensities is None else intensities
@@ -55,7 +55,7 @@ def main(
         batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
         optimizer=settings.train.optimizer,
-        schedule=settings.train.schedule,
+        scheduler=settings.train.scheduler,
         seed=settings.seed,
         device=device,
     )
@@ -63,7 +63,7 @@ def main(
     rows = list(tqdm(epochs, total=settings.epochs, desc=model, unit="epoch", disable=None))
     save_weights(network, weights)
     frame = pd.DataFrame(rows).astype({"epoch": int})
-    frame["kept"] = (frame["epoch"] == kept_epoch(rows)).astype(int)
+    frame["kept"] = (frame["epoch"] == best_epoch(rows)).astype(int)
     with replacing(history) as temporary:
         frame.to_csv(temporary, index=False, float_format="%.6g")
 

@@ -31,6 +31,16 @@ def copy_of_checkout(folder: Path) -> None:
         (binaries / name).touch()
 
 
+def write_committed(folder: Path, *names: str) -> None:
+    """Write files as git has them staged: the baseline, whatever a run on this machine made."""
+    for name in names:
+        content = subprocess.run(
+            ["git", "show", f":{name}"], cwd=ROOT, capture_output=True, check=True
+        ).stdout
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+
+
 def commit(folder: Path, message: str) -> None:
     for words in (["add", "-A"], ["commit", "-q", "--allow-empty", "-m", message]):
         identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]

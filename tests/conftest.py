@@ -10,7 +10,7 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
-from latentlab.config import Params
+from latentlab.params import Params
 
 ROOT = Path(__file__).resolve().parents[1]
 # Real data for tests; those that need it say why they skip where it is absent.

@@ -3,8 +3,8 @@ import io
 import pytest
 from ruamel.yaml import YAML
 
-from latentlab.config import Params, load_params
 from latentlab.errors import LatentlabError
+from latentlab.params import Params, load_params
 from tests.conftest import ROOT
 
 REFUSALS = {
@@ -13,10 +13,13 @@ REFUSALS = {
         "unknown key 'latent_dims'; known: dataset, run_models, latent_dim, .*"
         "did you mean 'latent_dim'",
     ),
-    "unknown key of a section": ({"gmm.start": 3}, "gmm: unknown key 'start'; known: components"),
+    "unknown key of a section": (
+        {"gmm.start": 3},
+        "gmm: unknown key 'start'; known: n_components",
+    ),
     "unknown key of a model": (
         {"models.vae.bta": 3},
-        "models.vae: unknown key 'bta'; known: kind, hidden, .*; did you mean 'beta'",
+        "models.vae: unknown key 'bta'; known: kind, loss, .*; did you mean 'beta'",
     ),
     "zero latents": ({"latent_dim": 0}, "latent_dim: found 0; input should be greater than or eq"),
     "negative latents": ({"latent_dim": -3}, "latent_dim: found -3; input should be greater than"),
@@ -44,8 +47,8 @@ REFUSALS = {
         {"models.vae.loss": "l2"},
         "models.vae.loss: found 'l2'; input should be 'mse', 'gaussian' or 'bernoulli'",
     ),
-    "kind": ({"models.vae.kind": "gan"}, "models.vae.kind: found 'gan'; allowed: 'fcn_autoenco"),
-    "model without kind": ({"models.vae": {}}, "models.vae.kind: found None; allowed"),
+    "kind": ({"models.vae.kind": "gan"}, "models.vae.kind: found 'gan'; known: conv_autoenco"),
+    "model without kind": ({"models.vae": {}}, "models.vae.kind: found None; known"),
     "unknown model": (
         {"run_models": ["vea"]},
         "run_models: unknown model 'vea'; known: fcn_autoencoder, .*; did you mean 'vae'",
@@ -86,7 +89,7 @@ REFUSALS = {
     "no folder": ({"dataset": "folder"}, r"data\.folder: empty with dataset 'folder'; name the"),
     "faces without components": (
         {"dataset": "faces"},
-        r"gmm\.components: empty means one a class, but dataset 'faces' has no classes; give a n",
+        r"gmm\.n_components: empty means one a class, but dataset 'faces' has no classes; give",
     ),
     "itself for anomalies": (
         {"data.anomalies": "digits"},
@@ -121,11 +124,11 @@ def test_bad_params_are_refused_by_name(changes, message, write_params):
 
 def test_a_missing_key_is_named(edit_params, tmp_path):
     values = edit_params({})
-    del values["gmm"]["starts"]
+    del values["gmm"]["n_init"]
     path = tmp_path / "params.yaml"
     YAML().dump(values, path)
     with pytest.raises(
-        LatentlabError, match=r"gmm\.starts: missing; the file must name every key"
+        LatentlabError, match=r"gmm\.n_init: missing; the file must name every key"
     ):
         load_params(path)
 
@@ -247,8 +250,8 @@ def test_an_anomaly_score_that_a_model_has_not_is_refused(edit_params):
 
 
 def test_faces_have_no_labels_to_start_from(edit_params):
-    changes = {"dataset": "faces", "gmm.components": 5, "gmm.init": "labelled"}
-    with pytest.raises(ValueError, match=r"gmm\.init: found 'labelled' with dataset 'faces'"):
+    changes = {"dataset": "faces", "gmm.n_components": 5, "gmm.init": "labeled"}
+    with pytest.raises(ValueError, match=r"gmm\.init: found 'labeled' with dataset 'faces'"):
         Params.model_validate(edit_params(changes))
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latentlab.datasets import cifar, faces
-from latentlab.datasets.folder import Reading
-from latentlab.datasets.sources import KnownFile
+from latentlab.data.download import KnownFile
+from latentlab.data.sources import cifar, faces
+from latentlab.data.sources.folder import Reading
 from latentlab.errors import LatentlabError
 
-READING = Reading("centre_crop", None, 1)
+READING = Reading("center_crop", None, 1)
 
 
 def archive(files):
@@ -32,10 +32,10 @@ def known(name, content):
     return KnownFile(name, len(content), hashlib.sha256(content).hexdigest())
 
 
-def photograph(colour):
-    """A 50x50 photograph whose face, a quarter of the area, is of one colour."""
+def photograph(color):
+    """A 50x50 photograph whose face, a quarter of the area, is of one color."""
     pixels = np.zeros((50, 50, 3), np.uint8)
-    pixels[14:39, 12:37] = colour
+    pixels[14:39, 12:37] = color
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, format="png")
     return stream.getvalue()

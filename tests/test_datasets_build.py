@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latentlab.config import Params
-from latentlab.datasets.build import Site, fetch, load
+from latentlab.data.sources.registry import fetch, load
 from latentlab.errors import LatentlabError
+from latentlab.params import Params
+from latentlab.site import Site
 
 
 @pytest.fixture
 def site(tmp_path):
-    """A repository with two folders of one grey image each."""
+    """A repository with two folders of one gray image each."""
     for name in ("photos", "odd"):
         (tmp_path / name).mkdir()
         Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / name / f"{name}.png")

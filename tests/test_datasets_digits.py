@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from latentlab.datasets import digits
-from latentlab.datasets.base import resize, with_channels
+from latentlab.data.sources import digits
+from latentlab.data.transforms import resize, with_channels
 from latentlab.errors import LatentlabError
 
 
@@ -25,7 +25,7 @@ def test_images_and_labels_are_those_of_scikit_learn(raw):
     np.testing.assert_array_equal(ours.train.labels, theirs.target)
 
 
-def test_anomalies_have_the_grey_levels_of_digits(raw):
+def test_anomalies_have_the_gray_levels_of_digits(raw):
     dataset = digits.load(raw, seed=0)
     images = everything(dataset.anomalies)
     levels = set(np.rint(np.arange(17) * 255 / 16).astype(int))
@@ -68,7 +68,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_resizing_down_averages_instead_of_skipping():
-    """Antialiasing: a fine checkerboard becomes grey; nearest or plain bicubic would alias."""
+    """Antialiasing: a fine checkerboard becomes gray; nearest or plain bicubic would alias."""
     board = (np.indices((32, 32)).sum(0) % 2 * 255).astype(np.uint8)[None, None]
     small = resize(board, 8)
     assert abs(small.astype(int) - 127).max() < 20
@@ -82,7 +82,7 @@ def test_resizing_up_keeps_images_the_right_way_up():
     assert large[-4:].max() == 0
 
 
-def test_grey_is_the_luma_of_colour():
+def test_gray_is_the_luma_of_color():
     red = np.zeros((1, 3, 2, 2), np.uint8)
     red[:, 0] = 255
     assert with_channels(red, 1).tolist() == [[[[76, 76], [76, 76]]]]

@@ -9,23 +9,23 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from latentlab.datasets import folder
-from latentlab.datasets.decoding import decode, inspect
-from latentlab.datasets.folder import Reading, load, look_through, read_manifest
+from latentlab.data.decoding import decode, inspect
+from latentlab.data.sources import folder
+from latentlab.data.sources.folder import Reading, load, look_through, read_manifest
 from latentlab.errors import LatentlabError
 
 RED = (220, 30, 40)
-READING = Reading("centre_crop", None, 1)
+READING = Reading("center_crop", None, 1)
 
 
 def scene(size=(40, 40)):
-    """A grey gradient with a red top left quarter, as RGB."""
+    """A gray gradient with a red top left quarter, as RGB."""
     pixels = np.full((size[1], size[0], 3), 128, np.uint8)
     pixels[: size[1] // 2, : size[0] // 2] = RED
     return Image.fromarray(pixels)
 
 
-def decoded(path, size=8, channels=3, fit="centre_crop", box=None):
+def decoded(path, size=8, channels=3, fit="center_crop", box=None):
     return decode(path, inspect(path).sha256, size, channels, fit, box)
 
 
@@ -45,15 +45,15 @@ def test_every_format_comes_out_the_same(suffix, tmp_path):
     np.testing.assert_allclose(image[:, 6, 6], 128, atol=12)
 
 
-def test_grey_stays_grey_and_can_be_made_colour(tmp_path):
+def test_gray_stays_gray_and_can_be_made_color(tmp_path):
     scene().convert("L").save(tmp_path / "a.png")
     assert inspect(tmp_path / "a.png").channels == 1
     image = decoded(tmp_path / "a.png", channels=1)
     assert image.shape == (1, 8, 8)
     luma = round(0.299 * RED[0] + 0.587 * RED[1] + 0.114 * RED[2])
     assert abs(int(image[0, 1, 1]) - luma) <= 2
-    colour = decoded(tmp_path / "a.png")
-    assert (colour[0] == colour[1]).all()
+    color = decoded(tmp_path / "a.png")
+    assert (color[0] == color[1]).all()
 
 
 def test_transparency_is_laid_on_white(tmp_path):
@@ -72,7 +72,7 @@ def test_a_palette_is_looked_up(tmp_path):
     np.testing.assert_allclose(decoded(tmp_path / "a.png")[:, 1, 1], RED, atol=15)
 
 
-def test_a_palette_with_a_transparent_colour_is_laid_on_white(tmp_path):
+def test_a_palette_with_a_transparent_color_is_laid_on_white(tmp_path):
     image = Image.new("P", (8, 8), 0)
     image.putpalette([10, 20, 30, 200, 100, 50])
     image.save(tmp_path / "a.png", transparency=0)
@@ -135,21 +135,21 @@ def test_the_transparent_value_of_sixteen_bits_is_white(tmp_path):
     assert (image.ravel()[1:] == 10).all()
 
 
-def test_a_lab_image_can_be_made_grey(tmp_path):
+def test_a_lab_image_can_be_made_gray(tmp_path):
     Image.new("LAB", (8, 8), (120, 0, 0)).save(tmp_path / "a.tiff")
-    colour = decoded(tmp_path / "a.tiff").astype(int)
-    luma = np.rint(np.tensordot([0.299, 0.587, 0.114], colour, 1))
+    color = decoded(tmp_path / "a.tiff").astype(int)
+    luma = np.rint(np.tensordot([0.299, 0.587, 0.114], color, 1))
     np.testing.assert_allclose(decoded(tmp_path / "a.tiff", channels=1)[0], luma, atol=1)
 
 
-def test_cmyk_is_colour(tmp_path):
+def test_cmyk_is_color(tmp_path):
     scene().convert("CMYK").save(tmp_path / "a.jpg", quality=95)
     with Image.open(tmp_path / "a.jpg") as image:
         assert image.mode == "CMYK"
     np.testing.assert_allclose(decoded(tmp_path / "a.jpg")[:, 1, 1], RED, atol=25)
 
 
-def test_black_and_white_is_grey(tmp_path):
+def test_black_and_white_is_gray(tmp_path):
     Image.fromarray(np.eye(8, dtype=bool)).save(tmp_path / "a.png")
     np.testing.assert_array_equal(decoded(tmp_path / "a.png", channels=1)[0], 255 * np.eye(8))
 
@@ -184,11 +184,11 @@ def test_whatever_a_decoder_raises_the_file_is_named(suffix, offset, tmp_path):
         inspect(path)
 
 
-def test_a_wide_image_is_cropped_in_its_centre_or_padded_with_black(tmp_path):
+def test_a_wide_image_is_cropped_in_its_center_or_padded_with_black(tmp_path):
     pixels = np.zeros((20, 60, 3), np.uint8)
     pixels[:, 20:40] = 255
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    assert (decoded(tmp_path / "a.png", fit="centre_crop")[:, :, 1:-1] > 200).all()
+    assert (decoded(tmp_path / "a.png", fit="center_crop")[:, :, 1:-1] > 200).all()
     padded = decoded(tmp_path / "a.png", size=12, fit="letterbox")
     assert (padded[:, :4] == 0).all()
     assert (padded[:, -4:] == 0).all()
@@ -219,7 +219,7 @@ def test_a_box_is_a_share_of_the_sides(tmp_path):
 
 
 def test_the_first_frame_of_an_animation_counts(tmp_path):
-    frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, (0, 0, 255))]
+    frames = [Image.new("RGB", (8, 8), color) for color in (RED, (0, 0, 255))]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     np.testing.assert_allclose(decoded(tmp_path / "a.gif")[:, 4, 4], RED, atol=5)
 

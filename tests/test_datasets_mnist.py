@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from latentlab.datasets import mnist
+from latentlab.data.sources import mnist
 from latentlab.errors import LatentlabError
 from tests.conftest import FASHION, MIRROR
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from latentlab.datasets import sources
-from latentlab.datasets.sources import KnownFile, Places, find, find_folder
+from latentlab.data import download as sources
+from latentlab.data.download import KnownFile, Places, find, find_folder
 from latentlab.errors import LatentlabError
 
 CONTENT = bytes(range(256)) * 40

@@ -3,8 +3,8 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 
-from latentlab import em
-from latentlab.em import Gaussians, IllConditionedError, fit_many, from_clusters
+from latentlab.mixture import em
+from latentlab.mixture.em import Gaussians, IllConditionedError, fit_many, from_clusters
 
 KINDS = ["full", "tied", "diag", "spherical"]
 
@@ -34,9 +34,7 @@ def test_the_likeliest_of_several_fits_is_that_of_scikit_learn(covariance, point
     theirs = GaussianMixture(
         4, covariance_type=covariance, n_init=3, max_iter=500, reg_covar=0.01, random_state=0
     ).fit(points)
-    fits = fit_many(
-        points, starts(points, [4] * 3, covariance, 0.01), added=0.01, max_iterations=500
-    )
+    fits = fit_many(points, starts(points, [4] * 3, covariance, 0.01), added=0.01, max_iter=500)
     ours = max(fits, key=lambda fit: fit.log_density)
     assert ours.converged
     assert ours.log_density == pytest.approx(theirs.lower_bound_, abs=1e-9)
@@ -47,9 +45,9 @@ def test_the_likeliest_of_several_fits_is_that_of_scikit_learn(covariance, point
 @pytest.mark.parametrize("covariance", KINDS)
 def test_fits_of_several_sizes_at_once_are_those_one_by_one(covariance, points):
     several = starts(points, [1, 3, 5], covariance, 0.01)
-    together = fit_many(points, several, added=0.01, max_iterations=200)
+    together = fit_many(points, several, added=0.01, max_iter=200)
     for start, fit in zip(several, together, strict=True):
-        (alone,) = fit_many(points, [start], added=0.01, max_iterations=200)
+        (alone,) = fit_many(points, [start], added=0.01, max_iter=200)
         assert fit.log_density == pytest.approx(alone.log_density, abs=1e-9)
         np.testing.assert_allclose(fit.gaussians.means, alone.gaussians.means, rtol=1e-9)
 
@@ -57,9 +55,9 @@ def test_fits_of_several_sizes_at_once_are_those_one_by_one(covariance, points):
 @pytest.mark.parametrize("covariance", KINDS)
 def test_chunks_make_no_difference(covariance, points, monkeypatch):
     (start,) = starts(points, [3], covariance, 0.01)
-    (whole,) = fit_many(points, [start], added=0.01, max_iterations=50)
+    (whole,) = fit_many(points, [start], added=0.01, max_iter=50)
     monkeypatch.setattr(em, "CHUNK", 1)
-    (chunked,) = fit_many(points, [start], added=0.01, max_iterations=50)
+    (chunked,) = fit_many(points, [start], added=0.01, max_iter=50)
     assert chunked.log_density == pytest.approx(whole.log_density, abs=1e-9)
     np.testing.assert_allclose(start.log_joint(points), whole_log_joint(start, points), atol=1e-6)
 
@@ -103,10 +101,8 @@ def test_a_density_does_not_depend_on_the_company(points):
 def test_a_fit_far_from_the_origin_is_the_same_fit(covariance, points):
     """Products of far points would lose the digits that variances are made of."""
     (start,) = starts(points, [3], covariance, 0.01)
-    (near,) = fit_many(points, [start], added=0.01, max_iterations=100)
-    (far,) = fit_many(
-        points + 1e6, [start.shifted(np.full(5, 1e6))], added=0.01, max_iterations=100
-    )
+    (near,) = fit_many(points, [start], added=0.01, max_iter=100)
+    (far,) = fit_many(points + 1e6, [start.shifted(np.full(5, 1e6))], added=0.01, max_iter=100)
     assert far.log_density == pytest.approx(near.log_density, abs=1e-7)
     there = far.gaussians.log_joint(points[:9] + 1e6)
     np.testing.assert_allclose(there, near.gaussians.log_joint(points[:9]), rtol=1e-5)
@@ -115,7 +111,7 @@ def test_a_fit_far_from_the_origin_is_the_same_fit(covariance, points):
 def test_a_cluster_without_points_has_no_weight(points):
     found = from_clusters(points, np.zeros(len(points), int), 2, "full", 0.01)
     assert found.weights[1] < 1e-12
-    (fit,) = fit_many(points, [found], added=0.01, max_iterations=5)
+    (fit,) = fit_many(points, [found], added=0.01, max_iter=5)
     assert np.isfinite(fit.gaussians.means).all()
 
 
@@ -127,8 +123,8 @@ def test_a_heap_of_duplicates_is_ill_conditioned_unless_something_is_added(covar
         from_clusters(heap, clusters, 1, covariance, 0.0)
     start = from_clusters(heap, clusters, 1, covariance, 0.1)
     with pytest.raises(IllConditionedError):
-        fit_many(heap, [start], added=0.0, max_iterations=5)
-    (fit,) = fit_many(heap, [start], added=0.1, max_iterations=5)
+        fit_many(heap, [start], added=0.0, max_iter=5)
+    (fit,) = fit_many(heap, [start], added=0.1, max_iter=5)
     assert fit.converged
 
 
@@ -148,7 +144,7 @@ def test_two_heaps_of_duplicates_have_no_variance_but_rounding(covariance):
 
 
 def test_a_fit_that_gains_still_has_not_converged(points):
-    (fit,) = fit_many(points, starts(points, [3], "full", 0.01), added=0.01, max_iterations=1)
+    (fit,) = fit_many(points, starts(points, [3], "full", 0.01), added=0.01, max_iter=1)
     assert not fit.converged
 
 

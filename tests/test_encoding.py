@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from latentlab.encoding import decode, write_latents
 from latentlab.errors import LatentlabError
-from latentlab.images import to_range
-from latentlab.latents import read_latents
-from latentlab.models.build import build_model
+from latentlab.latents.arrays import read_latents
+from latentlab.latents.encoding import decode, write_latents
+from latentlab.models.registry import build_model
+from latentlab.pixels import to_range
 
 CPU = torch.device("cpu")
 

@@ -2,14 +2,7 @@ import numpy as np
 import pytest
 
 from latentlab.errors import LatentlabError
-from latentlab.files import (
-    ArrayWriter,
-    read_array,
-    read_json,
-    replacing,
-    write_array,
-    write_json,
-)
+from latentlab.files import ArrayWriter, read_array, read_json, replacing, write_array, write_json
 
 
 def test_what_fails_halfway_leaves_what_was_there(tmp_path):

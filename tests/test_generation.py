@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from latentlab.classifier import Classifier, classify, train_classifier
-from latentlab.fitting import fit_mixture
-from latentlab.generation import generate
-from latentlab.models.build import build_model
+from latentlab.evaluation.classifier import Classifier, classify, train_classifier
+from latentlab.evaluation.samples import generate
+from latentlab.mixture.fitting import fit_mixture
+from latentlab.models.registry import build_model
 
 CPU = torch.device("cpu")
 

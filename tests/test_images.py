@@ -1,17 +1,10 @@
 import numpy as np
 import pytest
 
+from latentlab.data.processed import About, binarized, read_about, read_split, write_about
 from latentlab.errors import LatentlabError
 from latentlab.files import write_array, write_json
-from latentlab.images import (
-    About,
-    binarised,
-    read_about,
-    read_split,
-    to_range,
-    to_unit,
-    write_about,
-)
+from latentlab.pixels import to_range, to_unit
 
 
 @pytest.mark.parametrize(
@@ -52,8 +45,8 @@ def test_ranges_end_exactly_and_come_back(pixel_range, ends):
 
 
 def test_stochastic_pixels_are_white_as_often_as_they_are_bright():
-    grey = np.repeat(np.array([0, 1, 64, 128, 254, 255], np.uint8), 20_000)
-    drawn = binarised(grey, "stochastic", np.random.default_rng(0))
+    gray = np.repeat(np.array([0, 1, 64, 128, 254, 255], np.uint8), 20_000)
+    drawn = binarized(gray, "stochastic", np.random.default_rng(0))
     assert set(np.unique(drawn)) == {0, 255}
     shares = (drawn.reshape(6, -1) == 255).mean(axis=1)
     np.testing.assert_allclose(shares, np.array([0, 1, 64, 128, 254, 255]) / 255, atol=0.01)
@@ -62,7 +55,7 @@ def test_stochastic_pixels_are_white_as_often_as_they_are_bright():
 
 
 def test_a_threshold_needs_no_draw_and_none_changes_nothing():
-    grey = np.arange(256, dtype=np.uint8)
-    made = binarised(grey, "threshold", np.random.default_rng(0))
-    np.testing.assert_array_equal(made == 255, grey > 127)
-    assert binarised(grey, "none", np.random.default_rng(0)) is grey
+    gray = np.arange(256, dtype=np.uint8)
+    made = binarized(gray, "threshold", np.random.default_rng(0))
+    np.testing.assert_array_equal(made == 255, gray > 127)
+    assert binarized(gray, "none", np.random.default_rng(0)) is gray

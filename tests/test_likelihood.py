@@ -6,9 +6,9 @@ import torch
 from scipy.stats import multivariate_normal
 from torch import nn
 
-from latentlab import likelihood
-from latentlab.likelihood import importance_bounds
-from latentlab.losses import gaussian_nll
+from latentlab.evaluation import importance as likelihood
+from latentlab.evaluation.importance import importance_bounds
+from latentlab.models.losses import gaussian_nll
 from latentlab.models.vae import VAE
 
 CPU = torch.device("cpu")

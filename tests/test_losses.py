@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 
-from latentlab.losses import bernoulli_nll, gaussian_kl, gaussian_nll, squared_error
+from latentlab.models.losses import bernoulli_nll, gaussian_kl, gaussian_nll, squared_error
 
 SHAPE = (5, 3, 4, 4)
 

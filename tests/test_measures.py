@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score, normalized_mutual_info_score
 
-from latentlab import measures
-from latentlab.fitting import fit_mixture
-from latentlab.images import to_range
-from latentlab.latents import Latents
-from latentlab.metrics.anomaly import Calibration
+from latentlab.evaluation import rows as measures
+from latentlab.evaluation.anomaly_detection import Calibration
+from latentlab.latents.arrays import Latents
+from latentlab.mixture.fitting import fit_mixture
+from latentlab.pixels import to_range
 
 
 def latents_of(count, **changes):
@@ -49,13 +49,13 @@ def test_chunks_do_not_change_means(images, monkeypatch):
     assert by_name(parts) == pytest.approx(by_name(whole))
 
 
-def likelihoods(latents, loss, *, binarised=False, bounds=None, pixel_range="unit"):
+def likelihoods(latents, loss, *, binarized=False, bounds=None, pixel_range="unit"):
     return by_name(
         measures.likelihood_scores(
             latents,
             loss,
             pixel_range,
-            binarised=binarised,
+            binarized=binarized,
             values_per_image=4,
             importance_bounds=bounds,
             bootstrap=BOOTSTRAP,
@@ -65,26 +65,26 @@ def likelihoods(latents, loss, *, binarised=False, bounds=None, pixel_range="uni
 
 def test_the_elbo_is_negative_nll_minus_kl():
     latents = latents_of(4, kl=np.array([1, 1, 1, 5], np.float32))
-    scores = likelihoods(latents, "bernoulli", binarised=True)
+    scores = likelihoods(latents, "bernoulli", binarized=True)
     assert scores == {"reconstruction.nll": 1.5, "vae.kl": 2.0, "vae.elbo": -3.5}
 
 
-def test_a_bernoulli_of_grey_pixels_claims_no_likelihood():
+def test_a_bernoulli_of_gray_pixels_claims_no_likelihood():
     latents = latents_of(4, kl=np.ones(4, np.float32))
     scores = likelihoods(latents, "bernoulli")
     assert set(scores) == {"reconstruction.cross_entropy", "vae.objective", "vae.kl"}
     assert scores["vae.objective"] == -2.5
-    assert not measures.has_likelihood("bernoulli", binarised=False)
-    assert not measures.has_likelihood("mse", binarised=True)
+    assert not measures.has_likelihood("bernoulli", binarized=False)
+    assert not measures.has_likelihood("mse", binarized=True)
 
 
-def test_bits_count_probabilities_of_black_and_white_and_densities_of_grey_levels():
+def test_bits_count_probabilities_of_black_and_white_and_densities_of_gray_levels():
     latents = latents_of(2, kl=np.ones(2, np.float32))
     bounds = np.full(2, -4 * np.log(2))
-    scores = likelihoods(latents, "bernoulli", binarised=True, bounds=bounds)
+    scores = likelihoods(latents, "bernoulli", binarized=True, bounds=bounds)
     assert scores["vae.iwae"] == pytest.approx(-4 * np.log(2))
     assert scores["vae.bits_per_dimension"] == pytest.approx(1)
-    # A density of 1/2 everywhere on [-1, 1] is one of 256 grey levels.
+    # A density of 1/2 everywhere on [-1, 1] is one of 256 gray levels.
     scores = likelihoods(latents, "gaussian", bounds=bounds, pixel_range="symmetric")
     assert scores["vae.bits_per_dimension"] == pytest.approx(8)
 
@@ -179,13 +179,11 @@ def test_mixture_scores_tell_clusters_that_lie_apart(clustered):
 def test_probes_leave_out_images_without_class(clustered):
     labels, points, _ = clustered
     hidden = np.where(np.arange(300) < 100, -1, labels)
-    found = measures.probe_scores(
-        points, hidden, points, hidden, neighbours=1, bootstrap=BOOTSTRAP
-    )
+    found = measures.probe_scores(points, hidden, points, hidden, neighbors=1, bootstrap=BOOTSTRAP)
     assert by_name(found)["probe.knn"] == 1
     nobody = np.full(300, -1)
     assert (
-        measures.probe_scores(points, nobody, points, labels, neighbours=1, bootstrap=BOOTSTRAP)
+        measures.probe_scores(points, nobody, points, labels, neighbors=1, bootstrap=BOOTSTRAP)
         == []
     )
 
@@ -199,7 +197,7 @@ def test_references_are_measured_on_pixels_and_their_components(images, labels):
             labels,
             labels,
             latent_dim=2,
-            neighbours=1,
+            neighbors=1,
             bootstrap=BOOTSTRAP,
         )
     )

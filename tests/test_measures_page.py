@@ -5,7 +5,7 @@ from typing import get_args
 
 import pandas as pd
 
-from latentlab.config import AnomalyScore
+from latentlab.anomaly.settings import AnomalyScore
 from tests.conftest import ROOT
 
 TEXT = (ROOT / "docs/measures.md").read_text()

@@ -3,17 +3,12 @@ import pytest
 from scipy.stats import multivariate_normal
 from sklearn.mixture import GaussianMixture
 
-from latentlab import fitting
-from latentlab.config import GmmParams
 from latentlab.errors import LatentlabError
-from latentlab.fitting import (
-    Labelled,
-    compare_components,
-    fit_mixture,
-    majority_classes,
-    one_to_one_classes,
-)
-from latentlab.mixture import load_mixture, save_mixture
+from latentlab.mixture import fitting
+from latentlab.mixture.fitting import Labeled, compare_components, fit_mixture
+from latentlab.mixture.matching import majority_classes, one_to_one_classes
+from latentlab.mixture.mixture import load_mixture, save_mixture
+from latentlab.mixture.settings import MixtureSettings
 
 MEANS = np.array([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0]])
 COVARIANCES = np.array([np.eye(2), [[1.0, 0.8], [0.8, 1.0]], 0.25 * np.eye(2)])
@@ -31,21 +26,21 @@ def planted():
     return np.concatenate(parts), np.repeat([0, 1, 2], SIZES)
 
 
-SETTINGS = GmmParams(
-    components=None,
-    covariance="full",
+SETTINGS = MixtureSettings(
+    n_components=None,
+    covariance_type="full",
     init="kmeans",
-    starts=3,
-    max_iterations=200,
-    regularisation=0.0,
-    candidates=None,
+    n_init=3,
+    max_iter=200,
+    reg_covar=0.0,
+    n_components_grid=None,
 )
 
 
-def fitted(latents, labels, classes=3, seed=0, labelled=None, **changes):
+def fitted(latents, labels, classes=3, seed=0, labeled=None, **changes):
     settings = SETTINGS.model_copy(update=changes)
     return fit_mixture(
-        latents, labels, classes=classes, settings=settings, seed=seed, labelled=labelled
+        latents, labels, classes=classes, settings=settings, seed=seed, labeled=labeled
     )
 
 
@@ -60,7 +55,7 @@ def test_a_planted_mixture_is_recovered(planted):
 
 @pytest.mark.parametrize("covariance", ["full", "tied", "diag", "spherical"])
 def test_densities_are_those_of_scipy(covariance, planted):
-    mixture = fitted(*planted, covariance=covariance)
+    mixture = fitted(*planted, covariance_type=covariance)
     at = planted[0][::97]
     expected = sum(
         weight * multivariate_normal(mean, matrix).pdf(at)
@@ -74,7 +69,7 @@ def test_densities_are_those_of_scipy(covariance, planted):
 @pytest.mark.parametrize("covariance", ["full", "tied", "diag", "spherical"])
 def test_the_fit_is_that_of_scikit_learn_in_another_order(covariance, planted):
     latents, labels = planted
-    ours = fitted(latents, labels, covariance=covariance)
+    ours = fitted(latents, labels, covariance_type=covariance)
     theirs = GaussianMixture(
         3, covariance_type=covariance, n_init=3, max_iter=200, reg_covar=0, random_state=0
     ).fit(latents)
@@ -86,7 +81,7 @@ def test_the_fit_is_that_of_scikit_learn_in_another_order(covariance, planted):
 
 @pytest.mark.parametrize("covariance", ["full", "tied", "diag", "spherical"])
 def test_samples_have_the_moments_of_their_component(covariance, planted):
-    mixture = fitted(*planted, covariance=covariance)
+    mixture = fitted(*planted, covariance_type=covariance)
     draws = mixture.sample(1, 40_000, np.random.default_rng(0))
     np.testing.assert_allclose(draws.mean(0), mixture.means[1], atol=0.03)
     np.testing.assert_allclose(np.cov(draws.T), mixture.full_covariances()[1], atol=0.05)
@@ -94,23 +89,21 @@ def test_samples_have_the_moments_of_their_component(covariance, planted):
 
 @pytest.mark.parametrize("covariance", ["full", "tied", "diag", "spherical"])
 def test_a_saved_mixture_is_the_same(covariance, planted, tmp_path):
-    mixture = fitted(*planted, covariance=covariance)
+    mixture = fitted(*planted, covariance_type=covariance)
     save_mixture(mixture, tmp_path / "a.npz")
     back = load_mixture(tmp_path / "a.npz")
     np.testing.assert_array_equal(back.predict(planted[0]), mixture.predict(planted[0]))
     np.testing.assert_array_equal(back.log_density(planted[0]), mixture.log_density(planted[0]))
-    assert back.regularisation == mixture.regularisation
+    assert back.regularization == mixture.regularization
     save_mixture(back, tmp_path / "b.npz")
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
-def test_regularisation_means_the_same_at_any_scale(planted):
+def test_regularization_means_the_same_at_any_scale(planted):
     latents, labels = planted
-    small, large = (
-        fitted(scale * latents, labels, regularisation=0.01) for scale in (0.001, 1000.0)
-    )
+    small, large = (fitted(scale * latents, labels, reg_covar=0.01) for scale in (0.001, 1000.0))
     np.testing.assert_array_equal(small.predict(0.001 * latents), large.predict(1000.0 * latents))
-    assert large.regularisation == pytest.approx(1e12 * small.regularisation)
+    assert large.regularization == pytest.approx(1e12 * small.regularization)
 
 
 def test_no_label_takes_part_in_the_fit(planted):
@@ -120,20 +113,20 @@ def test_no_label_takes_part_in_the_fit(planted):
 
 
 def test_a_class_without_component_is_left_out_by_majority(planted):
-    mixture = fitted(*planted, components=2)
+    mixture = fitted(*planted, n_components=2)
     assert not mixture.named_one_to_one
     assert len(set(mixture.component_class)) == 2
 
 
 def test_more_components_than_classes_share_a_class(planted):
-    mixture = fitted(*planted, components=6)
+    mixture = fitted(*planted, n_components=6)
     assert sorted(set(mixture.component_class)) == [0, 1, 2]
     assert sorted(mixture.one_to_one_class) == [-1, -1, -1, 0, 1, 2]
 
 
 def test_without_classes_components_carry_none(planted):
     latents, labels = planted
-    mixture = fitted(latents, np.full_like(labels, -1), classes=0, components=3)
+    mixture = fitted(latents, np.full_like(labels, -1), classes=0, n_components=3)
     np.testing.assert_array_equal(mixture.component_class, [-1, -1, -1])
 
 
@@ -157,13 +150,13 @@ def test_an_empty_component_has_no_majority():
 
 
 def test_fewer_latents_than_components_are_refused():
-    message = r"gmm\.components: found 5, but there are 4 training latents; allowed: 1 to 4"
+    message = r"gmm\.n_components: found 5, but there are 4 training latents; allowed: 1 to 4"
     with pytest.raises(LatentlabError, match=message):
-        fitted(np.eye(4), np.zeros(4, int), components=5)
+        fitted(np.eye(4), np.zeros(4, int), n_components=5)
 
 
 def test_a_number_of_components_is_needed_without_classes(planted):
-    with pytest.raises(LatentlabError, match=r"gmm\.components: empty means one a class, but"):
+    with pytest.raises(LatentlabError, match=r"gmm\.n_components: empty means one a class, but"):
         fitted(*planted, classes=0)
 
 
@@ -179,36 +172,36 @@ def test_latents_that_are_no_numbers_are_refused():
         fitted(latents, np.zeros(50, int))
 
 
-def test_a_dimension_that_is_constant_is_regularised_and_said(planted):
+def test_a_dimension_that_is_constant_is_regularized_and_said(planted):
     """A collapsed latent dimension makes covariances singular; the fit says what it added."""
     latents, labels = planted
     flat = np.column_stack([latents, np.zeros(len(latents))])
     mixture = fitted(flat, labels)
-    assert mixture.regularisation > 0
+    assert mixture.regularization > 0
     assert (mixture.component_class[mixture.predict(flat)] == labels).mean() > 0.99
 
 
-def test_a_component_that_collapses_in_the_last_step_is_regularised_too():
+def test_a_component_that_collapses_in_the_last_step_is_regularized_too():
     """Two equal latents far from all others are left alone with a component."""
     latents = np.array([*np.linspace(-1.5, 1.5, 4000), 2.59, 6.52, 6.52])[:, None]
     labels = np.repeat([0, 1], [4000, 3])
-    known = Labelled(np.array([*np.linspace(-1.5, 1.5, 20), 5.4])[:, None], labels[3980:4001])
-    mixture = fitted(latents, labels, classes=2, init="labelled", labelled=known)
-    assert mixture.regularisation > 0
+    known = Labeled(np.array([*np.linspace(-1.5, 1.5, 20), 5.4])[:, None], labels[3980:4001])
+    mixture = fitted(latents, labels, classes=2, init="labeled", labeled=known)
+    assert mixture.regularization > 0
     assert np.isfinite(mixture.log_density(latents)).all()
 
 
 def test_starts_that_are_no_numbers_are_refused(planted):
     latents, labels = planted
-    known = Labelled(np.where(np.arange(len(latents))[:, None] == 3, np.nan, latents), labels)
+    known = Labeled(np.where(np.arange(len(latents))[:, None] == 3, np.nan, latents), labels)
     with pytest.raises(LatentlabError, match="latents are not all finite"):
-        fitted(latents, labels, init="labelled", labelled=known)
+        fitted(latents, labels, init="labeled", labeled=known)
 
 
 def test_a_fit_that_does_not_converge_is_refused_with_the_remedy():
     noise = np.random.default_rng(0).standard_normal((500, 8))
-    with pytest.raises(LatentlabError, match=r"gmm\.max_iterations: the likeliest of 3 fits"):
-        fitted(noise, np.zeros(500, int), components=8, max_iterations=1)
+    with pytest.raises(LatentlabError, match=r"gmm\.max_iter: the likeliest of 3 fits"):
+        fitted(noise, np.zeros(500, int), n_components=8, max_iter=1)
 
 
 def test_a_damaged_file_is_named(tmp_path):
@@ -243,7 +236,7 @@ def test_arrays_that_do_not_belong_together_are_refused(name, array, planted, tm
 
 
 def test_posteriors_are_bayes_rule_and_classes_share_their_components(planted):
-    mixture = fitted(*planted, components=5)
+    mixture = fitted(*planted, n_components=5)
     at = planted[0][::97]
     densities = np.array(
         [
@@ -294,18 +287,18 @@ def test_many_latents_are_compared_by_some_of_them(planted, monkeypatch):
 
 
 @pytest.mark.parametrize("covariance", ["full", "tied", "diag", "spherical"])
-def test_labelled_starts_lead_to_the_planted_components(covariance, planted):
+def test_labeled_starts_lead_to_the_planted_components(covariance, planted):
     latents, labels = planted
-    known = Labelled(latents[::50], labels[::50])
-    mixture = fitted(latents, labels, init="labelled", labelled=known, covariance=covariance)
+    known = Labeled(latents[::50], labels[::50])
+    mixture = fitted(latents, labels, init="labeled", labeled=known, covariance_type=covariance)
     assert (mixture.component_class[mixture.predict(latents)] == labels).mean() > 0.9
 
 
-def test_labelled_starts_need_a_component_and_an_image_a_class(planted):
+def test_labeled_starts_need_a_component_and_an_image_a_class(planted):
     latents, labels = planted
-    known = Labelled(latents, labels)
+    known = Labeled(latents, labels)
     with pytest.raises(LatentlabError, match="4 components and 3 classes; leave"):
-        fitted(latents, labels, init="labelled", labelled=known, components=4)
-    some = Labelled(latents[labels < 2], labels[labels < 2])
+        fitted(latents, labels, init="labeled", labeled=known, n_components=4)
+    some = Labeled(latents[labels < 2], labels[labels < 2])
     with pytest.raises(LatentlabError, match="some class has none there; raise"):
-        fitted(latents, labels, init="labelled", labelled=some)
+        fitted(latents, labels, init="labeled", labeled=some)

@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from latentlab.config import Params
 from latentlab.errors import LatentlabError
-from latentlab.models.build import build_model
-from latentlab.models.likelihood import PixelLikelihood
-from latentlab.models.nets import feature_shape
-from latentlab.seeding import generator
-from latentlab.weights import load_weights, save_weights
+from latentlab.models.layers import feature_shape
+from latentlab.models.pixel_likelihood import PixelLikelihood
+from latentlab.models.registry import build_model
+from latentlab.models.weights import load_weights, save_weights
+from latentlab.params import Params
+from latentlab.randomness import generator
 
 CPU = torch.device("cpu")
 KINDS = ["fcn_autoencoder", "conv_autoencoder", "conv_autoencoder_map", "vae", "conv_vae", "cvae"]
@@ -92,7 +92,7 @@ def test_the_loss_draws_from_its_generator_only(settings):
 
 
 def test_losses_of_an_image_do_not_depend_on_the_rest_of_the_batch(settings):
-    """Catches a mean or a sum over the wrong axis, and any normalisation by the batch."""
+    """Catches a mean or a sum over the wrong axis, and any normalization by the batch."""
     model = build_model(settings, (1, 12, 12), 4, "unit", CLASSES)
     images = random_images((1, 12, 12))
     others = torch.cat([images[:1], 1 - images[1:]])

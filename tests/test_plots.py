@@ -7,22 +7,17 @@ from matplotlib.patches import Ellipse
 from sklearn.datasets import load_digits
 from sklearn.manifold import TSNE, trustworthiness
 
-from latentlab.plots.confusion import confusion_matrix
-from latentlab.plots.curves import bic_curve, loss_curves, roc_curves
-from latentlab.plots.errors import score_histogram
-from latentlab.plots.grids import decoded_plane, image_grid
-from latentlab.plots.latent_space import (
-    Gaussians,
-    latent_densities,
-    latent_scatter,
-    two_maps,
-)
-from latentlab.plots.style import save_png
-from latentlab.projection import by_neighbours, to_plane
+from latentlab.figures.anomalies import score_histogram
+from latentlab.figures.confusion import confusion_matrix
+from latentlab.figures.curves import bic_curve, loss_curves, roc_curves
+from latentlab.figures.grids import decoded_plane, image_grid
+from latentlab.figures.latent_maps import Gaussians, latent_densities, latent_scatter, two_maps
+from latentlab.figures.style import save_png
+from latentlab.latents.projection import to_plane, tsne
 
 ROC = pd.DataFrame(
     {
-        "score": ["density"] * 3 + ["neighbours"] * 2,
+        "score": ["density"] * 3 + ["neighbors"] * 2,
         "false_positive_rate": [0, 0.5, 1, 0, 1],
         "true_positive_rate": [0, 0.9, 1, 0, 1],
     }
@@ -60,7 +55,7 @@ def test_images_stand_the_right_way_up_on_a_scale_from_zero_to_one():
     assert shown.get_array()[0, 7] == 0.5
 
 
-def test_colour_images_keep_their_channels():
+def test_color_images_keep_their_channels():
     image = np.zeros((1, 3, 8, 8), np.float32)
     image[0, 0] = 1
     axes = image_grid([image], [""], "", "gray").axes[0]
@@ -147,7 +142,7 @@ def test_the_confusion_matrix_shows_every_count_and_hides_an_empty_column():
 
 def test_the_same_figure_is_the_same_bytes_without_a_version_in_it(tmp_path):
     for name in ("a", "b"):
-        figure = roc_curves(ROC, {"density": 0.7, "neighbours": 0.5}, "title")
+        figure = roc_curves(ROC, {"density": 0.7, "neighbors": 0.5}, "title")
         save_png(figure, tmp_path / f"{name}.png")
     content = (tmp_path / "a.png").read_bytes()
     assert content == (tmp_path / "b.png").read_bytes()
@@ -172,7 +167,7 @@ def test_few_dimensions_are_shown_as_they_are(dimensions):
 
 
 def test_tiles_of_the_plane_stand_over_their_latents():
-    """The centre of each outer tile lies at the end of the range."""
+    """The center of each outer tile lies at the end of the range."""
     tiles = np.zeros((3, 5, 1, 8, 8), np.float32)
     tiles[0, -1] = 1  # top right: high in both dimensions
     axes = decoded_plane(tiles, (-2.0, 2.0), (-1.0, 1.0), "", "gray").axes[0]
@@ -201,9 +196,9 @@ def test_the_histogram_of_negative_scores_has_a_linear_axis():
 
 
 def test_each_anomaly_score_has_its_curve_and_its_area():
-    axes = roc_curves(ROC, {"neighbours": 0.5, "density": 0.7}, "").axes[0]
+    axes = roc_curves(ROC, {"neighbors": 0.5, "density": 0.7}, "").axes[0]
     names = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert names == ["neighbours: 0.5000", "density: 0.7000", "chance: 0.5"]
+    assert names == ["neighbors: 0.5000", "density: 0.7000", "chance: 0.5"]
     first, second = axes.lines[:2]
     np.testing.assert_array_equal(first.get_ydata(), [0, 1])
     np.testing.assert_array_equal(second.get_ydata(), [0, 0.9, 1])
@@ -236,20 +231,20 @@ def test_two_maps_show_the_same_images_and_one_legend():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["cat", "dog"]
 
 
-def test_the_map_keeps_as_many_neighbours_as_that_of_scikit_learn():
+def test_the_map_keeps_as_many_neighbors_as_that_of_scikit_learn():
     points = load_digits().data[:300]
-    ours = by_neighbours(points, seed=0, threads=1)
+    ours = tsne(points, seed=0, threads=1)
     theirs = TSNE(2, init="pca", random_state=0).fit_transform(points)
     kept, expected = (trustworthiness(points, each, n_neighbors=12) for each in (ours, theirs))
     assert kept > expected - 0.01
 
 
-def test_neighbours_stay_neighbours():
+def test_neighbors_stay_neighbors():
     """Three far clusters in ten dimensions: on the map, each point's nearest is of its own."""
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1, 2], 20)
     latents = rng.normal(size=(60, 10)) + 20 * np.eye(10)[labels]
-    points = by_neighbours(latents, seed=0, threads=1)
+    points = tsne(latents, seed=0, threads=1)
     distances = np.linalg.norm(points[:, None] - points, axis=-1) + 1e9 * np.eye(60)
     np.testing.assert_array_equal(labels[distances.argmin(1)], labels)
-    np.testing.assert_array_equal(by_neighbours(latents, seed=0, threads=1), points)
+    np.testing.assert_array_equal(tsne(latents, seed=0, threads=1), points)

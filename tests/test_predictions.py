@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latentlab import predictions
-from latentlab.images import to_range
-from latentlab.predictions import Predictions, write_predictions
+from latentlab.pixels import to_range
+from latentlab.predictions import writer as predictions
+from latentlab.predictions.writer import Predictions, write_predictions
 
 NAMES = ("cat", "dog", "T-shirt, top", 'quote"')
 

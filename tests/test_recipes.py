@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 from ruamel.yaml import YAML
 
-from latentlab.config import Params
+from latentlab.params import Params
 from tests.conftest import ROOT
 
 TEXT = (ROOT / "docs/recipes.md").read_text()

@@ -2,7 +2,7 @@ import json
 
 import pandas as pd
 
-from latentlab.scores import HEADLINE, HIGHER_IS_BETTER, Score, headline, write_scores
+from latentlab.evaluation.scores import HEADLINE, HIGHER_IS_BETTER, Score, headline, write_scores
 
 
 def test_the_headline_is_a_choice_of_the_scores_that_json_can_hold():

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latentlab.datasets.base import ArraySource, DataSet
+from latentlab.data.processed import read_intensities, read_split
+from latentlab.data.sources.base import ArraySource, DataSet
+from latentlab.data.splits import Part, hold_out, split, thin, write_split
 from latentlab.errors import LatentlabError
-from latentlab.images import read_intensities, read_split
-from latentlab.splits import Part, hold_out, split, thin, write_split
 
 NAMES = ("ant", "bee", "cat")
 
@@ -219,7 +219,7 @@ def test_what_is_written_is_read_back_in_order(tmp_path):
     assert digest != write_split(tmp_path / "other", other, 8, 1)
 
 
-def test_draws_are_kept_and_training_gets_the_grey_levels_behind_them(tmp_path):
+def test_draws_are_kept_and_training_gets_the_gray_levels_behind_them(tmp_path):
     part = Part(source([0, 1, 2, 0]), np.arange(4), np.array([0, 1, 2, 0]))
     for name in ("one", "again"):
         write_split(
@@ -227,14 +227,14 @@ def test_draws_are_kept_and_training_gets_the_grey_levels_behind_them(tmp_path):
             part,
             8,
             1,
-            binarise="stochastic",
+            binarize="stochastic",
             rng=np.random.default_rng(3),
             keep_intensities=True,
         )
     drawn = read_split(tmp_path / "one").images
     np.testing.assert_array_equal(drawn, read_split(tmp_path / "again").images)
     assert set(np.unique(drawn)) == {0, 255}
-    grey = read_intensities(tmp_path / "one")
-    np.testing.assert_array_equal(grey, part.source.images)
+    gray = read_intensities(tmp_path / "one")
+    np.testing.assert_array_equal(gray, part.source.images)
     write_split(tmp_path / "plain", part, 8, 1, keep_intensities=True)
     assert read_intensities(tmp_path / "plain") is None

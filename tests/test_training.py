@@ -4,26 +4,26 @@ import numpy as np
 import pytest
 import torch
 
-from latentlab.batches import shuffled, to_pixels
+from latentlab.data.batches import shuffled, to_pixels
 from latentlab.errors import LatentlabError
-from latentlab.images import to_range
-from latentlab.models.build import build_model
-from latentlab.models.initialisation import initialise
-from latentlab.seeding import generator, make_repeatable, resolve_device
-from latentlab.training import fit, kept_epoch, mean_losses
+from latentlab.models.initialization import initialize
+from latentlab.models.registry import build_model
+from latentlab.pixels import to_range
+from latentlab.randomness import generator, make_repeatable, resolve_device
+from latentlab.training.loop import best_epoch, fit, mean_losses
 
 CPU = torch.device("cpu")
 NONE = torch.full((100,), -1)
 KINDS = ["fcn_autoencoder", "conv_autoencoder", "vae", "conv_vae", "cvae"]
 
 
-def labelled(images):
+def labeled(images):
     """Images with labels, as `fit` takes them."""
     return images, torch.arange(len(images)) % 4
 
 
 SETTINGS = {
-    "schedule": "constant",
+    "scheduler": "constant",
     "pixel_range": "unit",
     "resample": False,
     "epochs": 3,
@@ -40,7 +40,7 @@ def trained(settings, train, validation, epochs, *, seed=0, **changes):
     torch.manual_seed(seed)
     model = build_model(settings, tuple(train.shape[1:]), 4, "unit", 4)
     arguments = SETTINGS | {"epochs": epochs, "seed": seed} | changes
-    return model, list(fit(model, labelled(train), labelled(validation), **arguments))
+    return model, list(fit(model, labeled(train), labeled(validation), **arguments))
 
 
 @pytest.fixture
@@ -83,9 +83,9 @@ def test_the_best_epoch_on_validation_is_kept(params, tensors):
     """A learning rate that overshoots makes the last epoch worse than an earlier one."""
     settings, validation = params.models["vae"], tensors[40:]
     model, rows = trained(settings, tensors[:40], validation, 12, learning_rate=0.05)
-    best = kept_epoch(rows)
+    best = best_epoch(rows)
     assert best < 12, "the test needs a run whose last epoch is not its best"
-    found = mean_losses(model, labelled(validation), pixel_range="unit", seed=0, device=CPU)
+    found = mean_losses(model, labeled(validation), pixel_range="unit", seed=0, device=CPU)
     assert found["total"] == pytest.approx(rows[best - 1]["validation_total"], rel=1e-6)
     again, _ = trained(settings, tensors[:40], validation, best, learning_rate=0.05)
     for name, weight in again.state_dict().items():
@@ -94,13 +94,13 @@ def test_the_best_epoch_on_validation_is_kept(params, tensors):
 
 def test_without_validation_the_last_epoch_is_kept(params, tensors):
     _, rows = trained(params.models["vae"], tensors, tensors[:0], 3)
-    assert kept_epoch(rows) == 3
+    assert best_epoch(rows) == 3
     assert not any(name.startswith("validation") for name in rows[0])
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_curves_are_those_of_the_plain_loop(kind, params, tensors):
-    """Floats, an optimiser that is not fused, contiguous weights, a number read at every step."""
+    """Floats, an optimizer that is not fused, contiguous weights, a number read at every step."""
     _, rows = trained(params.models[kind], tensors, tensors[:0], 3, batch_size=5)
     torch.manual_seed(0)
     model = build_model(params.models[kind], (1, 8, 8), 4, "unit", 4)
@@ -122,7 +122,7 @@ def test_means_are_over_images_and_not_over_batches(params, tensors):
     """Of batches of 32 and 16, a mean of batch means would weigh the last images double."""
     model = build_model(params.models["fcn_autoencoder"], (1, 8, 8), 4, "unit", 4)
     arguments = {"pixel_range": "unit", "seed": 0, "device": CPU}
-    ragged = mean_losses(model, labelled(tensors), **arguments, batch_size=32)["total"]
+    ragged = mean_losses(model, labeled(tensors), **arguments, batch_size=32)["total"]
     losses = model.loss(to_pixels(tensors, "unit", CPU), NONE[:48], generator(0, CPU)).total
     assert ragged == pytest.approx(losses.mean().item(), rel=1e-6)
 
@@ -137,7 +137,7 @@ def test_train_losses_are_means_over_images_too(params, tensors):
 
 
 def test_an_epoch_sees_every_image_once(tensors):
-    batches = list(shuffled(*labelled(tensors), 7, generator(0, CPU)))
+    batches = list(shuffled(*labeled(tensors), 7, generator(0, CPU)))
     assert [len(batch) for batch, _ in batches] == [7] * 6 + [6]
     seen = sorted(image.numpy().tobytes() for batch, _ in batches for image in batch)
     assert seen == sorted(image.numpy().tobytes() for image in tensors)
@@ -145,7 +145,7 @@ def test_an_epoch_sees_every_image_once(tensors):
 
 def test_labels_stay_with_their_images(tensors):
     """The bright quarter of an image is its class."""
-    for batch, labels in shuffled(*labelled(tensors), 7, generator(0, CPU)):
+    for batch, labels in shuffled(*labeled(tensors), 7, generator(0, CPU)):
         quarters = torch.nn.functional.avg_pool2d(batch.float(), 4).flatten(1)
         assert torch.equal(quarters.argmax(1), labels)
 
@@ -153,7 +153,7 @@ def test_labels_stay_with_their_images(tensors):
 def test_epochs_come_in_different_orders(tensors):
     order = generator(0, CPU)
     first, second = (
-        torch.cat([b for b, _ in shuffled(*labelled(tensors), 7, order)]) for _ in range(2)
+        torch.cat([b for b, _ in shuffled(*labeled(tensors), 7, order)]) for _ in range(2)
     )
     assert not torch.equal(first, second)
 
@@ -184,7 +184,7 @@ def test_a_loss_that_is_no_number_stops_with_epoch_and_batch(params, tensors):
         return losses._replace(total=losses.total * factor)
 
     model.loss = spoiled
-    rows = fit(model, labelled(tensors), labelled(tensors[:0]), **SETTINGS)
+    rows = fit(model, labeled(tensors), labeled(tensors[:0]), **SETTINGS)
     assert next(rows)["epoch"] == 1
     with pytest.raises(
         LatentlabError, match=r"training loss is nan in epoch 2, batch 5; lower le"
@@ -219,13 +219,13 @@ def test_only_deterministic_kernels_are_allowed():
 
 
 @pytest.mark.parametrize(
-    ("schedule", "expected"),
+    ("scheduler", "expected"),
     [
         ("constant", [0.1] * 8),
         ("cosine", [0.1 * (1 + math.cos(math.pi * step / 8)) / 2 for step in range(8)]),
     ],
 )
-def test_schedules_are_their_formulas(schedule, expected, monkeypatch, params, tensors):
+def test_schedulers_are_their_formulas(scheduler, expected, monkeypatch, params, tensors):
     rates = []
     step = torch.optim.SGD.step
 
@@ -235,7 +235,7 @@ def test_schedules_are_their_formulas(schedule, expected, monkeypatch, params, t
 
     monkeypatch.setattr(torch.optim.SGD, "step", noted)
     settings = params.models["fcn_autoencoder"]
-    changes = {"optimizer": "sgd", "learning_rate": 1e-4, "schedule": schedule, "batch_size": 12}
+    changes = {"optimizer": "sgd", "learning_rate": 1e-4, "scheduler": scheduler, "batch_size": 12}
     trained(settings, tensors, tensors[:0], 2, **changes)
     assert rates == pytest.approx([rate / 1000 for rate in expected])
 
@@ -250,7 +250,7 @@ def test_one_cycle_rises_to_the_learning_rate_and_falls_to_almost_nothing(
         "step",
         lambda self, *a, **k: rates.append(self.param_groups[0]["lr"]) or step(self, *a, **k),
     )
-    changes = {"optimizer": "sgd", "learning_rate": 1e-4, "schedule": "one_cycle"}
+    changes = {"optimizer": "sgd", "learning_rate": 1e-4, "scheduler": "one_cycle"}
     trained(params.models["fcn_autoencoder"], tensors, tensors[:0], 10, **changes)
     assert max(rates) == pytest.approx(1e-4, rel=0.01)
     assert 0.25 < rates.index(max(rates)) / len(rates) < 0.35
@@ -260,7 +260,7 @@ def test_one_cycle_rises_to_the_learning_rate_and_falls_to_almost_nothing(
 def test_glorot_weights_have_the_spread_of_the_formula(params):
     torch.manual_seed(0)
     model = build_model(params.models["vae"], (1, 28, 28), 16, "unit", 4)
-    initialise(model, "glorot")
+    initialize(model, "glorot")
     weight, bias = model.encoder[1].weight, model.encoder[1].bias
     assert weight.std().item() == pytest.approx(math.sqrt(2 / (784 + 400)), rel=0.02)
     assert not bias.any()
@@ -294,9 +294,9 @@ def test_resampled_images_are_drawn_anew_at_every_step(params, tensors):
         return loss(images, labels, noise)
 
     model.loss = watched
-    grey = torch.full_like(tensors, 100)
+    gray = torch.full_like(tensors, 100)
     changes = {"resample": True, "epochs": 2, "batch_size": 48}
-    list(fit(model, labelled(grey), labelled(grey[:0]), **SETTINGS | changes))
+    list(fit(model, labeled(gray), labeled(gray[:0]), **SETTINGS | changes))
     first, second = seen
     assert set(first.unique().tolist()) == {0, 1}
     assert not torch.equal(first, second)

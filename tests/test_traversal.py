@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from latentlab.errors import LatentlabError
-from latentlab.latents import Latents
-from latentlab.traversal import (
+from latentlab.latents.arrays import Latents
+from latentlab.latents.paths import (
     along_dimensions,
     class_means,
     dimensions_by_use,

@@ -8,40 +8,15 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
+from tools.deps import with_deps
 from tools.plots_page import PAGE, page
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES = PIPELINE["stages"]
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
-# Its values are tracked one by one under `params`; only `check` depends on its rules.
-BY_VALUE = "src/latentlab/config.py"
 
 
-def imported(path):
-    """Files of this project that a file imports, directly or not, and itself."""
-    found, todo = set(), [ROOT / path]
-    while todo:
-        file = todo.pop()
-        name = str(file.relative_to(ROOT))
-        if name in found:
-            continue
-        found.add(name)
-        for node in ast.walk(ast.parse(file.read_text())):
-            modules = []
-            if isinstance(node, ast.ImportFrom):
-                modules = [node.module] + [f"{node.module}.{a.name}" for a in node.names]
-            elif isinstance(node, ast.Import):
-                modules = [alias.name for alias in node.names]
-            for module in modules:
-                for root in ("src", "."):
-                    base = ROOT / root / module.replace(".", "/")
-                    todo += [
-                        f for f in (base.with_suffix(".py"), base / "__init__.py") if f.exists()
-                    ]
-    return found
-
-
-# Functions of datasets/build.py that read params for a stage.
+# Functions of data/sources/registry.py that read params for a stage.
 BUILDERS = {"download": ("fetch", "_sets"), "preprocess": ("load", "_load", "_sets")}
 
 
@@ -53,27 +28,9 @@ def functions(path, *names):
     return [ast.get_source_segment(text, node) for node in nodes]
 
 
-def code_deps(stage):
-    return [dep for dep in STAGES[stage]["deps"] if dep.startswith(("src/", "stages/"))]
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_deps_cover_what_a_stage_imports(stage):
-    needed = imported(f"stages/{stage}.py") - {"src/latentlab/__init__.py"}
-    if stage != "check":
-        needed -= {BY_VALUE}
-    deps = code_deps(stage)
-    missing = {f for f in needed if not any(f == d or f.startswith(f"{d}/") for d in deps)}
-    assert missing == set()
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_no_dep_is_there_for_nothing(stage):
-    needed = imported(f"stages/{stage}.py")
-    idle = [
-        d for d in code_deps(stage) if not any(f == d or f.startswith(f"{d}/") for f in needed)
-    ]
-    assert idle == []
+def test_deps_are_what_the_stages_import():
+    text = (ROOT / "dvc.yaml").read_text()
+    assert with_deps(text) == text, "run `make deps`"
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -94,7 +51,7 @@ def test_every_path_reaches_the_command(stage):
 def test_every_param_that_a_stage_reads_is_declared(stage):
     """What a script or the library reads of `settings` or `params` must re-run the stage."""
     source = (ROOT / f"stages/{stage}.py").read_text() + "".join(
-        functions("src/latentlab/datasets/build.py", *BUILDERS.get(stage, ()))
+        functions("src/latentlab/data/sources/registry.py", *BUILDERS.get(stage, ()))
     ).replace("params.", "settings.")
     read = set(re.findall(r"settings\.([a-z_]+(?:\.[a-z_]+)?)", source))
     if "settings.model(" in source:
@@ -109,8 +66,8 @@ def test_every_param_that_a_stage_reads_is_declared(stage):
             name == d or name.startswith(f"{d}.") or d.startswith(f"{name}.") for d in declared
         )
     }
-    # How many processes decode changes no image.
-    assert missing - ({"threads"} if stage in BUILDERS else set()) == set()
+    # How many processes decode, and where files are looked for, changes no image.
+    assert missing - ({"threads", "data.mirrors"} if stage in BUILDERS else set()) == set()
 
 
 @pytest.mark.parametrize("stage", STAGES)

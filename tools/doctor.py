@@ -7,11 +7,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "src"))
+from latentlab.errors import LatentlabError
+from latentlab.params import load_params
 
-from latentlab.config import load_params  # noqa: E402
-from latentlab.errors import LatentlabError  # noqa: E402
+ROOT = Path(__file__).resolve().parents[1]
 
 ENOUGH_GIB = 5
 SOURCES = ("*.py", "*.yaml", "*.json")

@@ -18,11 +18,10 @@ from matplotlib.figure import Figure
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+from latentlab.evaluation.scores import HEADLINE, HIGHER_IS_BETTER, readable
+from tools.nested import flat
 
-from latentlab.scores import HEADLINE, HIGHER_IS_BETTER, readable  # noqa: E402
-from tools.nested import flat  # noqa: E402
+ROOT = Path(__file__).resolve().parents[1]
 
 WORKSPACE = "workspace"
 BETTER, WORSE, NOISE, OTHER = "▲", "▼", "≈", "△"

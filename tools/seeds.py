@@ -11,10 +11,9 @@ from typing import Annotated, Any, NamedTuple
 import pandas as pd
 import typer
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from tools.nested import flat
 
-from tools.nested import flat  # noqa: E402
+ROOT = Path(__file__).resolve().parents[1]
 
 
 class Experiment(NamedTuple):

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "src"))
+from latentlab.params import load_params
 
-from latentlab.config import load_params  # noqa: E402
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def summary(root: Path) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
-from latentlab.metrics.anomaly import (
+from latentlab.evaluation.anomaly_detection import (
     auroc,
     average_precision,
     calibrate,

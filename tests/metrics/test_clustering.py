@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from latentlab.metrics.classification import calibration_error, confusion, macro_scores
-from latentlab.metrics.clustering import ari, contingency, nmi, silhouette
+from latentlab.evaluation.classification import calibration_error, confusion, macro_scores
+from latentlab.evaluation.clustering import ari, contingency, nmi, silhouette
 
 LABELS = np.repeat(np.arange(4), 25)
 CONSTANT = np.zeros(100, int)

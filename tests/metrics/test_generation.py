@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from latentlab.metrics.generation import frechet_distance, precision_recall
+from latentlab.evaluation.sample_quality import frechet_distance, precision_recall
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.normal(0, 1, (500, 4))

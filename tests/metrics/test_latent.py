@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
-from latentlab.metrics.latent import active_units, aggregate_kl, kl_by_dimension, mean_variance
+from latentlab.latents.statistics import active_units, aggregate_kl, kl_by_dimension, mean_variance
 
 RNG = np.random.default_rng(0)
 MEAN = RNG.normal(0, [2.0, 0.5, 0.01], (400, 3))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from latentlab.metrics.probes import linear_probe, neighbour_probe
+from latentlab.evaluation.probes import linear_probe, neighbor_probe
 
 RNG = np.random.default_rng(0)
 CENTRES = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
@@ -11,10 +11,10 @@ POINTS = CENTRES[LABELS] + RNG.normal(0, 1, (300, 2))
 TRAIN, TEST = (POINTS[:200], LABELS[:200]), (POINTS[200:], LABELS[200:])
 
 
-def test_one_neighbour_is_the_nearest_training_image():
+def test_one_neighbor_is_the_nearest_training_image():
     nearest = cdist(TEST[0], TRAIN[0]).argmin(axis=1)
     expected = TRAIN[1][nearest] == TEST[1]
-    np.testing.assert_array_equal(neighbour_probe(*TRAIN, *TEST, neighbours=1), expected)
+    np.testing.assert_array_equal(neighbor_probe(*TRAIN, *TEST, neighbors=1), expected)
 
 
 def test_the_linear_probe_finds_planted_classes_at_any_scale():
@@ -24,7 +24,7 @@ def test_the_linear_probe_finds_planted_classes_at_any_scale():
     assert found.mean() > 0.9
 
 
-@pytest.mark.parametrize("probe", [linear_probe, lambda *a: neighbour_probe(*a, neighbours=5)])
+@pytest.mark.parametrize("probe", [linear_probe, lambda *a: neighbor_probe(*a, neighbors=5)])
 def test_features_without_meaning_tell_no_class(probe):
     noise = RNG.normal(size=(2000, 2))
     labels = np.arange(2000) % 3

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import uniform_filter
 
-from latentlab.metrics.reconstruction import mse, psnr, ssim
+from latentlab.evaluation.reconstruction import mse, psnr, ssim
 
 
 @pytest.fixture

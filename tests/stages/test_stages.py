@@ -13,8 +13,8 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
+from latentlab.data.processed import read_about, read_split
 from latentlab.errors import LatentlabError
-from latentlab.images import read_about, read_split
 from tests.conftest import ROOT
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -24,12 +24,12 @@ SMALL = {
     "epochs": 2,
     "latent_dim": 3,
     "threads": 1,
-    "gmm.starts": 1,
-    "gmm.candidates": [2, 3],
+    "gmm.n_init": 1,
+    "gmm.n_components_grid": [2, 3],
     "reference.steps": 5,
-    "evaluate.generated": 20,
+    "evaluate.n_samples": 20,
     "evaluate.importance_samples": 3,
-    "evaluate.resamples": 100,
+    "evaluate.n_resamples": 100,
     "plot.examples": 3,
     "models.conv_autoencoder.filters": [4, 6],
     "models.vae.hidden": [16],
@@ -260,7 +260,7 @@ def test_few_latent_dimensions_run_through(latent_dim, workspace):
         run(stage)
 
 
-def test_colour_and_symmetric_pixels_run_through(workspace):
+def test_color_and_symmetric_pixels_run_through(workspace):
     params = yaml.safe_load((workspace / "params.yaml").read_text())
     params |= {"channels": 3, "pixel_range": "symmetric", "run_models": ["vae"]}
     params["models"]["vae"] |= {"loss": "gaussian", "scale": None}
@@ -291,13 +291,13 @@ def changed(workspace, **changes):
 
 
 def test_black_and_white_images_have_a_likelihood(workspace):
-    changed(workspace, run_models=["vae"], data={"binarise": "stochastic"})
+    changed(workspace, run_models=["vae"], data={"binarize": "stochastic"})
     for stage in STAGES:
         run(stage)
     for name in ("train", "validation", "test", "anomalies"):
         assert set(np.unique(read_split(workspace / f"data/processed/{name}").images)) == {0, 255}
-    grey = np.load(workspace / "data/processed/train/intensities.npy")
-    assert len(np.unique(grey)) > 10
+    gray = np.load(workspace / "data/processed/train/intensities.npy")
+    assert len(np.unique(gray)) > 10
     scores = pd.read_csv(workspace / "plots/scores.csv").set_index(["group", "metric"])["value"]
     elbo, iwae = scores["vae", "elbo"], scores["vae", "iwae"]
     assert elbo == pytest.approx(-scores["reconstruction", "nll"] - scores["vae", "kl"], rel=1e-4)
@@ -312,14 +312,14 @@ def test_one_class_against_the_others(workspace):
         workspace,
         run_models=["vae"],
         data={"anomalies": {"classes": others}},
-        gmm={"components": 2, "candidates": None},
-        evaluate={"anomaly_score": "neighbours"},
+        gmm={"n_components": 2, "n_components_grid": None},
+        evaluate={"anomaly_score": "neighbors"},
     )
     for stage in STAGES:
         run(stage)
     assert read_about(workspace / "data/processed/about.json").class_names == ("8",)
     scores = pd.read_csv(workspace / "plots/scores.csv").set_index(["group", "metric"])["value"]
-    assert scores["anomaly", "auroc"] == scores["anomaly.neighbours", "auroc"]
+    assert scores["anomaly", "auroc"] == scores["anomaly.neighbors", "auroc"]
     assert "generation" not in scores.index.get_level_values("group")
     # The verdicts of prediction.csv are those of the score that counts.
     frame = pd.read_csv(workspace / "data/predictions/vae/prediction.csv")
@@ -329,7 +329,7 @@ def test_one_class_against_the_others(workspace):
 
 
 def test_a_mixture_may_start_from_labels(workspace):
-    changed(workspace, gmm={"init": "labelled"}, evaluate={"transductive": False})
+    changed(workspace, gmm={"init": "labeled"}, evaluate={"transductive": False})
     for stage in ("fit_gmm", "evaluate"):
         run(stage)
     scores = pd.read_csv(workspace / "data/evaluation/vae/scores.csv")
@@ -359,7 +359,7 @@ def test_a_folder_of_images_runs_through_without_classes(workspace, monkeypatch)
     params = yaml.safe_load((workspace / "params.yaml").read_text())
     params |= {"dataset": "folder", "run_models": ["vae"], "batch_size": 8, "image_size": None}
     params["data"]["folder"] = "photos"
-    params["gmm"]["components"] = 2
+    params["gmm"]["n_components"] = 2
     (workspace / "params.yaml").write_text(yaml.safe_dump(params))
     monkeypatch.setenv("DVC_ROOT", str(workspace))
     for stage in STAGES:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from latentlab.models.base import ImageModel, Losses, Posterior
-from latentlab.models.likelihood import PixelLikelihood
+from latentlab.models.pixel_likelihood import PixelLikelihood
 
 
 @final

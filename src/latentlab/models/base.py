@@ -6,8 +6,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-NO_CLASS = -1
-
 
 class Posterior(NamedTuple):
     """What the encoder says of each image.
@@ -25,7 +23,7 @@ class Losses(NamedTuple):
     """Loss terms of a batch, each of shape ``(B,)``.
 
     Attributes:
-        total: What training minimises.
+        total: What training minimizes.
         reconstruction: Nats an image, or summed squared error for the loss ``mse``.
         kl: Nats an image, before its weight; ``None`` for a deterministic model.
     """

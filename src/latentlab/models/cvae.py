@@ -5,9 +5,10 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from latentlab.losses import gaussian_kl
-from latentlab.models.base import NO_CLASS, ImageModel, Losses, Posterior
-from latentlab.models.likelihood import PixelLikelihood
+from latentlab.arrays import NO_CLASS
+from latentlab.models.base import ImageModel, Losses, Posterior
+from latentlab.models.losses import gaussian_kl
+from latentlab.models.pixel_likelihood import PixelLikelihood
 
 
 @final

@@ -1,0 +1,7 @@
+"""Names of the anomaly scores."""
+
+from typing import Literal
+
+AnomalyScore = Literal[
+    "reconstruction", "objective", "density", "mahalanobis", "neighbors", "combined"
+]

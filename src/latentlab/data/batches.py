@@ -1,0 +1,66 @@
+"""From resident bytes to a batch of pixels on the device."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from latentlab.pixels import PIXEL_BOUNDS, PixelRange
+
+
+def to_pixels(images: Tensor, pixel_range: PixelRange, device: torch.device) -> Tensor:
+    """Move bytes to the device and cast them there.
+
+    Args:
+        images: uint8, shape ``(B, C, H, W)``.
+        pixel_range: Range of the result.
+        device: Where the result lives.
+
+    Returns:
+        float32 of the same shape.
+
+    Example:
+        >>> to_pixels(torch.tensor([[[[0, 255]]]], dtype=torch.uint8), "symmetric",
+        ...           torch.device("cpu"))
+        tensor([[[[-1.,  1.]]]])
+    """
+    low, high = PIXEL_BOUNDS[pixel_range]
+    return images.to(device).float().mul_((high - low) / 255).add_(low)
+
+
+def dynamic_binarization(intensities: Tensor, generator: torch.Generator) -> Tensor:
+    """Black and white images, each pixel white with the probability of its brightness.
+
+    Args:
+        intensities: uint8 of any shape.
+        generator: On the same device.
+
+    Returns:
+        0 and 255, uint8 of the same shape.
+
+    References:
+        Burda, Grosse & Salakhutdinov, Importance Weighted Autoencoders (2016), which draws anew
+        whenever an image is seen. https://arxiv.org/abs/1509.00519
+    """
+    levels = torch.empty_like(intensities).random_(0, 255, generator=generator)
+    return (levels < intensities).to(torch.uint8) * 255
+
+
+def in_order(images: Tensor, labels: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches in the order of the data set; the last one may be smaller.
+
+    No images make one empty batch, whose results still have the right shapes.
+    """
+    yield from zip(images.split(batch_size), labels.split(batch_size), strict=True)
+
+
+def shuffled(
+    images: Tensor, labels: Tensor, batch_size: int, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of one pass in random order: one permutation, each batch an index into the bytes.
+
+    The generator lives on the CPU, so that the order is the same on every device.
+    """
+    order = torch.randperm(len(images), generator=generator).to(images.device)
+    for indices in order.split(batch_size):
+        yield images.index_select(0, indices), labels.index_select(0, indices)

@@ -1,0 +1,55 @@
+"""Settings of the data: which images, from where, and how they are split."""
+
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import Discriminator, Field, Tag
+
+from latentlab.settings import PositiveInt, Settings
+
+Dataset = Literal["digits", "mnist", "fashion_mnist", "faces", "folder"]
+DatasetName = Literal["digits", "mnist", "fashion_mnist", "faces", "cifar10"]
+DATASETS: tuple[DatasetName, ...] = get_args(DatasetName)
+Fit = Literal["center_crop", "letterbox"]
+Binarize = Literal["none", "threshold", "stochastic"]
+
+# YAML has lists only: they are accepted where a tuple is meant, and nothing else is converted.
+SearchPath = Annotated[tuple[str, ...], Field(strict=False)]
+Classes = Annotated[tuple[int | str, ...], Field(strict=False, min_length=1)]
+
+
+class AnomalyClasses(Settings):
+    """Classes that count as anomalies."""
+
+    classes: Classes
+
+
+def _form_of_anomalies(value: Any) -> str | None:
+    if isinstance(value, dict | AnomalyClasses):
+        return "classes"
+    return "name" if isinstance(value, str) else None
+
+
+Anomalies = Annotated[
+    Annotated[str, Tag("name")] | Annotated[AnomalyClasses, Tag("classes")],
+    Discriminator(
+        _form_of_anomalies,
+        custom_error_type="anomalies",
+        custom_error_message="Input should be a data set, a folder, or {classes: [...]}",
+    ),
+]
+
+
+class DataSettings(Settings):
+    """Which images, from where, and how they are split."""
+
+    folder: str | None
+    mirrors: SearchPath | None
+    anomalies: Anomalies | None
+    classes: Classes | None
+    limit: PositiveInt | None
+    binarize: Binarize
+    fit: Fit
+    skip_unreadable: bool
+    follow_links: bool
+    test_fraction: Annotated[float, Field(gt=0, lt=1)]
+    validation_fraction: Annotated[float, Field(ge=0, lt=1)]

@@ -1,0 +1,60 @@
+"""CIFAR-10, whose test images serve as anomalies; read by torchvision.
+
+References:
+    Krizhevsky, Learning Multiple Layers of Features from Tiny Images (2009).
+    https://www.cs.toronto.edu/~kriz/learning-features-2009-TR.pdf
+"""
+
+import io
+import tarfile
+from pathlib import Path
+
+import numpy as np
+
+from latentlab.data.download import KnownFile, Places, find
+from latentlab.data.sources.base import ArraySource, DataSet
+from latentlab.data.vision import datasets
+from latentlab.errors import LatentlabError
+from latentlab.files import REMEDY
+
+ARCHIVE = KnownFile(
+    "cifar-10-python.tar.gz",
+    170_498_071,
+    "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+    datasets.CIFAR10.url,
+)
+
+
+def fetch(folder: Path, cache: Path, mirrors: tuple[str, ...]) -> None:
+    """Bring the archive's files into a folder, where torchvision looks for them.
+
+    Raises:
+        LatentlabError: If the archive is found nowhere.
+    """
+    places = Places(cache, mirrors, folders=("cifar10", "cifar-10"))
+    with tarfile.open(fileobj=io.BytesIO(find(ARCHIVE, places))) as archive:
+        archive.extractall(folder, filter="data")
+
+
+def load(folder: Path) -> DataSet:
+    """Read the files that ``fetch`` brought; torchvision checks their MD5 before it opens them.
+
+    Raises:
+        LatentlabError: If one is missing or damaged.
+    """
+    try:
+        train, test = (datasets.CIFAR10(folder, train=part) for part in (True, False))
+    except (RuntimeError, OSError) as error:
+        raise LatentlabError(f"{folder}: CIFAR-10 is not readable ({error}); {REMEDY}") from error
+    return DataSet(
+        class_names=tuple(train.classes),
+        image_size=32,
+        channels=3,
+        train=_source(train),
+        test=_source(test),
+    )
+
+
+def _source(part: datasets.CIFAR10) -> ArraySource:
+    images = np.ascontiguousarray(np.moveaxis(part.data, -1, 1))
+    return ArraySource(images, np.array(part.targets, dtype=np.int64))

@@ -1,1 +1,0 @@
-"""Data sets: raw files in, labelled images out, one module a data set."""

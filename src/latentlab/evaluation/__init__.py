@@ -1,0 +1,1 @@
+"""Metrics: one module a group, with the rows that they become."""

@@ -1,0 +1,1 @@
+"""Pictures and long tables of a run."""

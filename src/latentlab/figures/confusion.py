@@ -1,0 +1,42 @@
+"""Confusion matrix."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from latentlab.figures.style import INK, new_figure
+
+
+def confusion_matrix(
+    counts: npt.NDArray[np.int64], class_names: Sequence[str], title: str
+) -> Figure:
+    """Counts in cells, shaded by their share of the true class.
+
+    Args:
+        counts: True by predicted class, shape ``(classes, classes + 1)``; the last column counts
+            images whose cluster carries no class, and is shown only where it is needed.
+        class_names: One a class.
+        title: Above the matrix.
+    """
+    columns = [*class_names, "none"]
+    if counts[:, -1].sum() == 0:
+        counts, columns = counts[:, :-1], columns[:-1]
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = new_figure(6.5)
+    axes = figure.subplots()
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(counts):
+        shade = "white" if shares[row, column] > 0.5 else INK
+        axes.text(
+            column, row, str(count), ha="center", va="center", color=shade if count else "#bbbbbb"
+        )
+    longest = max(map(len, columns))
+    axes.set_xticks(range(len(columns)), columns, rotation=45 if longest > 3 else 0)
+    axes.set_yticks(range(len(class_names)), class_names)
+    axes.set_xlabel("class of the image's cluster")
+    axes.set_ylabel("true class")
+    figure.colorbar(image, ax=axes, label="share of the true class")
+    figure.suptitle(title, color=INK)
+    return figure

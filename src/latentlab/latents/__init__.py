@@ -1,0 +1,1 @@
+"""Latents: encoding, arrays on disk, statistics, paths, and projections to the plane."""

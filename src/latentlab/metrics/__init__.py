@@ -1,1 +1,0 @@
-"""Measures: pure functions on arrays, each with its range and direction."""

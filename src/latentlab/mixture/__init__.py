@@ -1,0 +1,1 @@
+"""Gaussian mixtures: expectation-maximization, fitting, matching of components to classes."""

@@ -1,0 +1,117 @@
+"""Encoder and decoder networks, as functions of sizes.
+
+An image shape is ``(C, H, W)`` with ``H == W``. A convolution (4x4, stride 2, padding 1) halves
+the side, rounding down; the transposed convolution that mirrors it gets the output padding that
+an odd side needs, so that any size comes back exactly.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import nn
+
+from latentlab.errors import LatentlabError
+from latentlab.models.settings import Activation
+
+Shape = tuple[int, int, int]
+
+ACTIVATIONS: dict[Activation, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "linear": nn.Identity,
+}
+
+
+def dense_stack(widths: Sequence[int], activation: Activation) -> nn.Sequential:
+    """Linear layers through the widths, each but the first width followed by the activation."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
+    return nn.Sequential(*layers)
+
+
+def dense_encoder(
+    shape: Shape, hidden: Sequence[int], outputs: int, activation: Activation
+) -> nn.Sequential:
+    """Images to ``(B, outputs)`` through dense layers; the last one has no activation."""
+    widths = [_pixels(shape), *hidden]
+    return nn.Sequential(
+        nn.Flatten(), *dense_stack(widths, activation), nn.Linear(widths[-1], outputs)
+    )
+
+
+def dense_decoder(
+    inputs: int, hidden: Sequence[int], shape: Shape, activation: Activation
+) -> nn.Sequential:
+    """``(B, inputs)`` to logits of images through dense layers."""
+    widths = [inputs, *hidden]
+    return nn.Sequential(
+        *dense_stack(widths, activation),
+        nn.Linear(widths[-1], _pixels(shape)),
+        nn.Unflatten(1, shape),
+    )
+
+
+def conv_encoder(shape: Shape, filters: Sequence[int], activation: Activation) -> nn.Sequential:
+    """Images to flattened feature maps, each convolution followed by the activation."""
+    feature_shape(shape, filters)
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise([shape[0], *filters]):
+        layers += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), ACTIVATIONS[activation]()]
+    return nn.Sequential(*layers, nn.Flatten())
+
+
+def conv_decoder(shape: Shape, filters: Sequence[int], activation: Activation) -> nn.Sequential:
+    """Flattened feature maps to logits of images: the mirror of ``conv_encoder``.
+
+    The activation stands between the transposed convolutions, not after the last one.
+    """
+    sides = _sides(shape, filters)
+    widths = [shape[0], *filters]
+    layers: list[nn.Module] = [nn.Unflatten(1, feature_shape(shape, filters))]
+    for level in reversed(range(len(filters))):
+        layers.append(
+            nn.ConvTranspose2d(
+                widths[level + 1],
+                widths[level],
+                4,
+                stride=2,
+                padding=1,
+                output_padding=sides[level] % 2,
+            )
+        )
+        if level > 0:
+            layers.append(ACTIVATIONS[activation]())
+    return nn.Sequential(*layers)
+
+
+def feature_shape(shape: Shape, filters: Sequence[int]) -> Shape:
+    """Shape of the last feature map of ``conv_encoder``.
+
+    Raises:
+        LatentlabError: If the image is too small for so many convolutions.
+
+    Example:
+        >>> feature_shape((1, 28, 28), [12, 24, 48])
+        (48, 3, 3)
+    """
+    side = _sides(shape, filters)[-1]
+    if side == 0:
+        raise LatentlabError(
+            f"filters: {len(filters)} convolutions halve an image of {shape[1]} pixels to "
+            f"nothing; give at most {shape[1].bit_length() - 1} filters, or a larger image_size"
+        )
+    return filters[-1], side, side
+
+
+def _sides(shape: Shape, filters: Sequence[int]) -> list[int]:
+    return [shape[1] >> level for level in range(len(filters) + 1)]
+
+
+def _pixels(shape: Shape) -> int:
+    channels, height, width = shape
+    return channels * height * width

@@ -1,0 +1,62 @@
+"""What the settings of every model have in common; no torch is needed to read them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
+
+from pydantic import Field
+
+from latentlab.pixels import PixelRange
+from latentlab.settings import PositiveFloat, Settings, Width
+
+if TYPE_CHECKING:
+    from latentlab.models.base import ImageModel
+
+Activation = Literal["relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid", "linear"]
+Loss = Literal["mse", "gaussian", "bernoulli"]
+Initialization = Literal["default", "glorot"]
+
+# YAML has lists only: they are accepted where a tuple is meant, and nothing else is converted.
+Widths = Annotated[tuple[Width, ...], Field(strict=False)]
+Filters = Annotated[tuple[Width, ...], Field(strict=False, min_length=1)]
+
+
+class ModelInputs(NamedTuple):
+    """What a model must fit, beside its own settings.
+
+    Attributes:
+        shape: Channels, height and width of an image.
+        latent_dim: Latent dimensions.
+        pixel_range: Range of the pixels that go in and come out.
+        classes: Number of classes of the data set; 0 without labels.
+    """
+
+    shape: tuple[int, int, int]
+    latent_dim: int
+    pixel_range: PixelRange
+    classes: int
+
+
+class ModelSettings(Settings, ABC):
+    """Settings of one model.
+
+    Attributes:
+        is_variational: Whether the encoder gives a distribution, and the loss has a KL term.
+        kind: Name of the kind; a subclass narrows it to one literal.
+        loss: Reconstruction loss.
+        scale: Standard deviation per pixel of loss ``gaussian``; ``None`` learns it.
+    """
+
+    is_variational: ClassVar[bool]
+    kind: str
+    loss: Loss
+    scale: PositiveFloat | None
+
+    @abstractmethod
+    def build(self, inputs: ModelInputs) -> ImageModel:
+        """An untrained model, its weights drawn from torch's global random stream.
+
+        Raises:
+            LatentlabError: If images or classes do not suit the model.
+        """

@@ -1,1 +1,0 @@
-"""Pictures: data in, a matplotlib ``Figure`` out; nothing is computed, shown or saved here."""

@@ -1,0 +1,1 @@
+"""`prediction.csv`: its columns, and its writer."""
