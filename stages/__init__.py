@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -17,6 +18,21 @@ INPUT_FOLDER = typer.Option(exists=True, file_okay=False, help="Read.")
 OUTPUT = typer.Option(help="Written.")
 CACHE = typer.Option(help="Downloads, kept outside every output; from the repository's root.")
 MODEL = typer.Option(help="A key of `models` in the params file.")
+
+
+def input_file(content: str) -> Any:
+    """Option of a file that a stage reads; the help says what it holds."""
+    return typer.Option(exists=True, dir_okay=False, help=f"Read: {content}.")
+
+
+def input_folder(content: str) -> Any:
+    """Option of a folder that a stage reads; the help says what it holds."""
+    return typer.Option(exists=True, file_okay=False, help=f"Read: {content}.")
+
+
+def output(content: str) -> Any:
+    """Option of a file or folder that a stage writes; the help says what it holds."""
+    return typer.Option(help=f"Written: {content}.")
 
 
 def new_app() -> typer.Typer:
