@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro seeds fresh report doctor deps bench test check lint format clean
+.PHONY: help repro seeds fresh report doctor deps docs lock bench test check lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,12 @@ doctor: $(BIN)/.runs  ## Say what would spoil an experiment before it starts
 
 deps: $(BIN)/.runs  ## Write the code that stages import into dvc.yaml
 	@python -m tools.deps
+
+docs: $(BIN)/.runs  ## Write the tables of metrics and results into the pages
+	@python -m tools.docs
+
+lock: $(BIN)/.develops  ## Write the lock files from what is installed in .venv
+	@python -m tools.lock
 
 bench: $(BIN)/.runs  ## Measure speed against baselines in the same run (ONLY="training tables"; default: all)
 	@$(MAKE) --silent .venv-pythae/.done || echo "no pythae: its row is left out"

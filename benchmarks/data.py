@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from latentlab.data.sources import mnist
+from latentlab.data.sources.base import LoadOptions
 from latentlab.errors import LatentlabError
+from latentlab.site import Site
 
 ROOT = Path(__file__).resolve().parents[1]
 MIRRORS = os.environ.get("LATENTLAB_MIRRORS", str(ROOT.parent / "shared/data"))
@@ -21,8 +23,9 @@ def digits() -> tuple[npt.NDArray[np.uint8], str]:
     try:
         with TemporaryDirectory() as folder:
             raw = Path(folder)
-            mnist.fetch("mnist", raw, ROOT / ".cache", tuple(MIRRORS.split(";")))
-            source = mnist.load("mnist", raw).train
+            site = Site(ROOT, ROOT / ".cache", tuple(MIRRORS.split(";")), processes=1)
+            mnist.fetch(raw, site)
+            source = mnist.load(raw, site, LoadOptions("center_crop", 0)).train
             images = np.concatenate(list(source.chunks(np.arange(len(source)), 28, 1)))
             return images, "MNIST"
     except LatentlabError:

@@ -35,10 +35,8 @@ def rows(rounds: int) -> Iterator[Row]:
                     Path(folder),
                     model,
                     images,
-                    pixel_range="unit",
                     batch_size=1000,
                     seed=0,
-                    device=CPU,
                     measure=False,
                     keep_reconstructions=False,
                 )
@@ -65,14 +63,11 @@ def _bounds(rounds: int, name: str) -> Iterator[Row]:
         model = build(model_name, images.shape[1:]).eval()
 
         def ours(model=model) -> None:
-            bounds = importance_bounds(
-                model, images, samples=SAMPLES, pixel_range="unit", seed=0, device=CPU
-            )
-            list(bounds)
+            list(importance_bounds(model, images, n_samples=SAMPLES, seed=0))
 
         @torch.no_grad()
         def each(model=model) -> None:
-            noise = generator(0, CPU)
+            noise = generator(0, "importance samples", CPU)
             for image in torch.from_numpy(images):
                 _bound(model, to_pixels(image[None], "unit", CPU), noise)
 

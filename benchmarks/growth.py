@@ -22,7 +22,7 @@ TIMES = (1, 2, 4, 8)
 MODEL = "vae"
 STAGES = ("preprocess", "train", "encode", "fit_gmm", "reference", "evaluate", "plot", "export")
 CHANGES = {"dataset": "mnist", "run_models": [MODEL], "epochs": 1, "batch_size": 128}
-GMM = {"starts": 1, "candidates": None}
+GMM = {"n_init": 1, "n_components_grid": None}
 
 
 def table() -> pd.DataFrame:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from latentlab.models.base import ImageModel
 from latentlab.models.registry import build_model
+from latentlab.models.settings import ModelInputs
 from latentlab.params import load_params
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,7 +22,8 @@ def build(name: str, shape: tuple[int, ...]) -> ImageModel:
     torch.manual_seed(0)
     settings = load_params(ROOT / "params.yaml").model(name)
     channels, height, width = shape
-    return build_model(settings, (channels, height, width), LATENTS, "unit", 10)
+    inputs = ModelInputs((channels, height, width), LATENTS, "unit", 10)
+    return build_model(settings, inputs)
 
 
 @final
@@ -60,7 +62,7 @@ class Products:
 
     def _note(self, layer: Any, inputs: tuple[Tensor], output: Tensor) -> None:
         into, out = inputs[0].clone(), torch.randn_like(output)
-        # Nobody asks for the gradient of the images.
+        # The gradient of the images is not needed.
         back = self.backward and bool(self.work)
         if isinstance(layer, nn.Linear):
             self.work.append(self._linear(layer.weight.detach(), into, out, back))

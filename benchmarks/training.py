@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.data import ROOT, digits, noise
 from benchmarks.harness import Row, compare
 from benchmarks.models import Products, build
-from latentlab.training.loop import fit
+from latentlab.training.loop import TrainingPlan, fit
 
 PYTHAE = ROOT / ".venv-pythae"
 SCRIPT = ROOT / "benchmarks/pythae_epochs.py"
@@ -83,15 +83,14 @@ class _Ours:
             build(self.name, self.images.shape[1:]),
             (images, labels),
             (images[:0], labels[:0]),
-            pixel_range="unit",
-            resample=False,
-            epochs=1,
-            batch_size=BATCH,
-            learning_rate=RATE,
-            optimizer="adam",
-            scheduler="constant",
-            seed=0,
-            device=torch.device("cpu"),
+            TrainingPlan(
+                epochs=1,
+                batch_size=BATCH,
+                learning_rate=RATE,
+                optimizer="adam",
+                scheduler="constant",
+                seed=0,
+            ),
         )
         list(epochs)
 

@@ -5,15 +5,15 @@ from typing import Annotated
 
 from latentlab.files import replacing
 from latentlab.params import load_params
-from stages import INPUT_FILE, OUTPUT, new_app, run
+from stages import input_file, new_app, output, run
 
 app = new_app()
 
 
 @app.command()
 def main(
-    params: Annotated[Path, INPUT_FILE],
-    checked: Annotated[Path, OUTPUT],
+    params: Annotated[Path, input_file("values of the run")],
+    checked: Annotated[Path, output("a constant text, once all values are valid")],
 ) -> None:
     """Refuse unknown keys and bad values in the params file, by name."""
     load_params(params)

@@ -1,4 +1,4 @@
-"""A data set's name in, its own files out, verified."""
+"""Download stage: name of a data set -> its own files, verified."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,21 +7,22 @@ from latentlab.data.sources.registry import fetch
 from latentlab.files import replacing
 from latentlab.params import load_params
 from latentlab.site import find_site
-from stages import CACHE, INPUT_FILE, OUTPUT, new_app, run
+from stages import CACHE, input_file, new_app, output, run
 
 app = new_app()
 
 
 @app.command()
 def main(
-    raw: Annotated[Path, OUTPUT],
+    raw: Annotated[Path, output("one folder per data set, with its files or the index of them")],
     cache: Annotated[Path, CACHE],
-    params: Annotated[Path, INPUT_FILE] = Path("params.yaml"),
+    params: Annotated[Path, input_file("all params of the run")] = Path("params.yaml"),
 ) -> None:
-    """Bring the files of the data set of the params file into a folder."""
+    """Copy or download the files of the data set, and verify them."""
     settings = load_params(params)
+    site = find_site(settings.data.mirrors or (), cache, settings.threads)
     with replacing(raw) as temporary:
-        fetch(settings, temporary, find_site(settings.data.mirrors or (), cache))
+        fetch(settings.dataset, settings.data, temporary, site)
 
 
 if __name__ == "__main__":

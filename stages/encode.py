@@ -1,4 +1,4 @@
-"""Weights and images in, latents, reconstructions and per-image errors out."""
+"""Encode all images with a trained model: latents, reconstructions and errors per image out."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,11 +9,11 @@ from latentlab.arrays import SPLITS
 from latentlab.data.processed import read_split
 from latentlab.files import replacing
 from latentlab.latents.encoding import write_latents
-from latentlab.models.registry import build_model
-from latentlab.models.weights import load_weights
+from latentlab.models.registry import load_model
+from latentlab.models.settings import ModelInputs
 from latentlab.params import load_params
 from latentlab.randomness import make_repeatable, resolve_device
-from stages import INPUT_FILE, INPUT_FOLDER, MODEL, OUTPUT, new_app, run
+from stages import MODEL, input_file, input_folder, new_app, output, run
 
 app = new_app()
 
@@ -21,39 +21,36 @@ app = new_app()
 @app.command()
 def main(
     model: Annotated[str, MODEL],
-    weights: Annotated[Path, INPUT_FILE],
-    train: Annotated[Path, INPUT_FOLDER],
-    validation: Annotated[Path, INPUT_FOLDER],
-    test: Annotated[Path, INPUT_FOLDER],
-    anomalies: Annotated[Path, INPUT_FOLDER],
-    latents: Annotated[Path, OUTPUT],
-    params: Annotated[Path, INPUT_FILE] = Path("params.yaml"),
+    weights: Annotated[Path, input_file("weights of the trained model")],
+    train: Annotated[Path, input_folder("processed training images, encoded only")],
+    validation: Annotated[Path, input_folder("processed validation images; may be empty")],
+    test: Annotated[Path, input_folder("processed test images")],
+    anomalies: Annotated[Path, input_folder("processed anomalies; may be empty")],
+    latents: Annotated[Path, output("one folder of .npy arrays per split, one row per image")],
+    params: Annotated[Path, input_file("all settings of the run")] = Path("params.yaml"),
 ) -> None:
-    """Encode every image; decode all but those of train, and keep those of test and anomalies."""
+    """Encode every image; decode all but train, and keep reconstructions of test and anomalies."""
     settings = load_params(params)
     device = resolve_device(settings.device)
     make_repeatable(settings.seed, settings.threads)
     folders = dict(zip(SPLITS, (train, validation, test, anomalies), strict=True))
     splits = {name: read_split(folder) for name, folder in folders.items()}
-    network = build_model(
-        settings.model(model),
+    inputs = ModelInputs(
         splits["train"].shape,
         settings.latent_dim,
         settings.pixel_range,
         splits["train"].classes,
-    ).to(device)
-    load_weights(network, weights)
+    )
+    network = load_model(settings.model(model), inputs, weights, device)
     with replacing(latents) as temporary:
         for name, split in tqdm(splits.items(), desc=model, unit="split", disable=None):
             write_latents(
                 temporary / name,
                 network,
                 split.images,
-                pixel_range=settings.pixel_range,
                 batch_size=settings.encode.batch_size,
                 seed=settings.seed,
-                device=device,
-                # Those of train are asked for only where no other images say what is normal.
+                # Anomaly scores are calibrated on validation, and on train only without it.
                 measure=name != "train" or not len(splits["validation"].images),
                 keep_reconstructions=name in ("test", "anomalies"),
             )

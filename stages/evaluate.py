@@ -1,4 +1,4 @@
-"""A model, its latents and its mixture in; scores and the tables behind the pictures out."""
+"""A run of one model in; its scores, one row per image and the curves out."""
 
 from functools import partial
 from pathlib import Path
@@ -7,19 +7,20 @@ from typing import Annotated
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from latentlab.arrays import Split
 from latentlab.data.processed import read_about, read_split
-from latentlab.evaluation.classifier import CLASSIFIER, FEATURES, Classifier
-from latentlab.evaluation.evaluate import Evaluation, Reference
-from latentlab.evaluation.scores import headline, write_scores
-from latentlab.files import read_array, replacing, write_json
-from latentlab.latents.arrays import read_latents
-from latentlab.mixture.mixture import load_mixture
-from latentlab.models.registry import build_model
-from latentlab.models.weights import load_weights
+from latentlab.evaluation.classifier import load_reference
+from latentlab.evaluation.evaluate import evaluate
+from latentlab.evaluation.metric import Score
+from latentlab.evaluation.scores import headline
+from latentlab.evaluation.tables import write_evaluated
+from latentlab.files import replacing, write_json
+from latentlab.models.registry import load_model
+from latentlab.models.settings import ModelInputs
 from latentlab.params import load_params
 from latentlab.randomness import make_repeatable, resolve_device
-from latentlab.run import read_table
-from stages import INPUT_FILE, INPUT_FOLDER, MODEL, OUTPUT, new_app, run
+from latentlab.run import open_run
+from stages import MODEL, input_file, input_folder, new_app, output, run
 
 app = new_app()
 
@@ -27,74 +28,54 @@ app = new_app()
 @app.command()
 def main(
     model: Annotated[str, MODEL],
-    weights: Annotated[Path, INPUT_FILE],
-    mixture: Annotated[Path, INPUT_FILE],
-    candidates: Annotated[Path, INPUT_FILE],
-    latents: Annotated[Path, INPUT_FOLDER],
-    train: Annotated[Path, INPUT_FOLDER],
-    validation: Annotated[Path, INPUT_FOLDER],
-    test: Annotated[Path, INPUT_FOLDER],
-    anomalies: Annotated[Path, INPUT_FOLDER],
-    about: Annotated[Path, INPUT_FILE],
-    reference: Annotated[Path, INPUT_FOLDER],
-    metrics: Annotated[Path, OUTPUT],
-    evaluated: Annotated[Path, OUTPUT],
-    params: Annotated[Path, INPUT_FILE] = Path("params.yaml"),
+    models: Annotated[Path, input_folder("a folder per model: weights, history, mixture, BIC")],
+    latents: Annotated[Path, input_folder("a folder per model: latents of every split")],
+    train: Annotated[Path, input_folder("train images and labels")],
+    validation: Annotated[Path, input_folder("validation images and labels")],
+    test: Annotated[Path, input_folder("test images and labels")],
+    anomalies: Annotated[Path, input_folder("anomalies: images and labels")],
+    about: Annotated[Path, input_file("class names and image shape")],
+    reference: Annotated[Path, input_folder("the reference classifier and its features")],
+    metrics: Annotated[Path, output("headline scores as JSON")],
+    evaluated: Annotated[Path, output("all scores, one row per image, and curves")],
+    params: Annotated[Path, input_file("all settings of the run")] = Path("params.yaml"),
 ) -> None:
-    """Measure one model on the test set."""
+    """Evaluate one model on the test set and the anomalies."""
     settings, names = load_params(params), read_about(about).class_names
-    known = settings.model(model)
-    device = resolve_device(settings.device)
     make_repeatable(settings.seed, settings.threads)
-    folders = {"train": train, "validation": validation, "test": test, "anomalies": anomalies}
-    images = {name: read_split(folder) for name, folder in folders.items()}
-    shape = images["train"].shape
-    network = build_model(known, shape, settings.latent_dim, settings.pixel_range, len(names)).to(
-        device
-    )
-    load_weights(network, weights)
-    yardstick = None
-    if (reference / CLASSIFIER).exists():
-        classifier = Classifier(shape, len(names)).to(device)
-        load_weights(classifier, reference / CLASSIFIER)
-        yardstick = Reference(classifier, read_array(reference / FEATURES))
-    evaluation = Evaluation(
-        images=images,
-        latents={
-            name: read_latents(latents / name, len(split.labels)) for name, split in images.items()
-        },
-        class_names=names,
-        network=network,
-        mixture=load_mixture(mixture),
-        candidates=read_table(candidates, "components", "bic"),
-        reference=yardstick,
-        loss=known.loss,
-        pixel_range=settings.pixel_range,
-        binarized=settings.data.binarize != "none",
-        asked=settings.evaluate,
-        gmm=settings.gmm,
-        seed=settings.seed,
-        device=device,
-        progress=partial(tqdm, desc=f"{model}: bound", unit="batch", disable=None),
+    device, shape = resolve_device(settings.device), read_split(train).shape
+    folders: dict[Split, Path] = {
+        "train": train,
+        "validation": validation,
+        "test": test,
+        "anomalies": anomalies,
+    }
+    opened = open_run(
+        model,
+        processed=folders,
+        about=about,
+        latents=latents,
+        models=models,
+        model=load_model(
+            settings.model(model),
+            ModelInputs(shape, settings.latent_dim, settings.pixel_range, len(names)),
+            models / model / "weights.safetensors",
+            device,
+        ),
     )
     with replacing(evaluated) as temporary, threadpool_limits(settings.threads):
-        temporary.mkdir()
-        scores = list(evaluation.scores())
-        write_scores(temporary / "scores.csv", scores)
-        evaluation.dimensions_table().to_csv(
-            temporary / "dimensions.csv", index_label="dimension", float_format="%.6g"
+        found = evaluate(
+            opened,
+            settings.evaluate,
+            settings.gmm,
+            reference=load_reference(reference, shape, names, device),
+            binarized=settings.data.binarize != "none",
+            seed=settings.seed,
+            progress=partial(tqdm, desc=f"{model}: bound", unit="batch", disable=None),
         )
-        # All digits: the export compares these with the threshold again.
-        evaluation.suspicion_table().to_csv(temporary / "anomaly_scores.csv", index=False)
-        if len(names) > 1:
-            evaluation.confusion_table().to_csv(temporary / "confusion.csv", index_label="actual")
-        if len(images["anomalies"].labels):
-            for name, table in {
-                "roc": evaluation.roc_table(),
-                "precision_recall": evaluation.precision_recall_table(),
-            }.items():
-                table.to_csv(temporary / f"{name}.csv", index=False, float_format="%.5f")
-    write_json(metrics, headline(scores))
+        temporary.mkdir()
+        write_evaluated(temporary, found)
+    write_json(metrics, headline(Score(*row) for row in found.scores.itertuples(index=False)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Images, reconstructions and mixtures in, `prediction.csv` of each model out."""
+"""Images, reconstructions and evaluated images in, `prediction.csv` of each model out."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,47 +6,43 @@ from typing import Annotated
 from tqdm import tqdm
 
 from latentlab.data.processed import read_about, read_split
+from latentlab.evaluation.tables import read_evaluated
 from latentlab.files import replacing
 from latentlab.latents.arrays import read_latents
-from latentlab.mixture.mixture import load_mixture
 from latentlab.params import load_params
-from latentlab.predictions.writer import predictions_of, write_predictions
-from latentlab.run import read_table
-from stages import INPUT_FILE, INPUT_FOLDER, OUTPUT, new_app, run
+from latentlab.predictions.writer import SplitPredictions, write_predictions
+from stages import input_file, input_folder, new_app, output, run
 
 app = new_app()
 
 
 @app.command()
 def main(
-    test: Annotated[Path, INPUT_FOLDER],
-    anomalies: Annotated[Path, INPUT_FOLDER],
-    about: Annotated[Path, INPUT_FILE],
-    latents: Annotated[Path, INPUT_FOLDER],
-    models: Annotated[Path, INPUT_FOLDER],
-    evaluated: Annotated[Path, INPUT_FOLDER],
-    predictions: Annotated[Path, OUTPUT],
-    params: Annotated[Path, INPUT_FILE] = Path("params.yaml"),
+    test: Annotated[Path, input_folder("test images and labels")],
+    anomalies: Annotated[Path, input_folder("anomalies: images and labels")],
+    about: Annotated[Path, input_file("class names and image shape")],
+    latents: Annotated[Path, input_folder("a folder per model: reconstructions")],
+    evaluated: Annotated[Path, input_folder("a folder per model: one row per image")],
+    predictions: Annotated[Path, output("a folder per model: prediction.csv")],
+    params: Annotated[Path, input_file("all settings of the run")] = Path("params.yaml"),
 ) -> None:
-    """Write what each model that runs makes of every test image and anomaly."""
-    settings = load_params(params)
-    parts = {"test": read_split(test), "anomalies": read_split(anomalies)}
+    """Write what each model that runs predicts of every test image and anomaly."""
+    settings, rows = load_params(params), load_params(params).export.rows
+    splits = {"test": read_split(test), "anomalies": read_split(anomalies)}
     with replacing(predictions) as temporary:
         for model in tqdm(settings.run_models, desc="export", unit="model", disable=None):
-            mixture = load_mixture(models / model / "mixture.npz")
-            scores = read_table(evaluated / model / "anomaly_scores.csv", "split", "anomaly_score")
+            table = read_evaluated(evaluated / model)
             write_predictions(
                 temporary / model / "prediction.csv",
                 [
-                    predictions_of(
-                        name,
-                        part,
-                        read_latents(latents / model / name, len(part.labels)),
-                        mixture,
-                        scores.loc[scores["split"] == name, "anomaly_score"].to_numpy(),
-                        settings.export.rows,
+                    SplitPredictions(
+                        images=split.images[:rows],
+                        reconstructions=read_latents(
+                            latents / model / name, len(split.labels)
+                        ).kept_reconstructions()[:rows],
+                        table=table.images[table.images["split"] == name].iloc[:rows],
                     )
-                    for name, part in parts.items()
+                    for name, split in splits.items()
                 ],
                 class_names=read_about(about).class_names,
                 pixel_range=settings.pixel_range,

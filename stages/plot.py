@@ -1,4 +1,4 @@
-"""All results in; pictures, and long tables for the interactive plots, out."""
+"""Finished runs in; pictures, and long tables for the interactive plots, out."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,84 +6,81 @@ from typing import Annotated
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from latentlab.arrays import Split
 from latentlab.data.processed import read_about, read_split
-from latentlab.figures import tables
-from latentlab.figures.gallery import Gallery, anomalies_figure, dataset_figure
+from latentlab.evaluation.tables import read_evaluated, read_scores
+from latentlab.figures.catalog import model_figures
+from latentlab.figures.context import FigureContext
+from latentlab.figures.dataset import anomalous_images, training_images
 from latentlab.figures.style import save_png
+from latentlab.figures.tables import long_tables
 from latentlab.files import replacing
-from latentlab.models.registry import build_model
-from latentlab.models.weights import load_weights
+from latentlab.models.registry import load_model
+from latentlab.models.settings import ModelInputs
 from latentlab.params import load_params
 from latentlab.randomness import make_repeatable, resolve_device
-from latentlab.run import read_results, read_table
-from stages import INPUT_FILE, INPUT_FOLDER, OUTPUT, new_app, run
+from latentlab.run import open_run
+from stages import input_file, input_folder, new_app, output, run
 
 app = new_app()
 
 
 @app.command()
 def main(
-    train: Annotated[Path, INPUT_FOLDER],
-    test: Annotated[Path, INPUT_FOLDER],
-    anomalies: Annotated[Path, INPUT_FOLDER],
-    about: Annotated[Path, INPUT_FILE],
-    models: Annotated[Path, INPUT_FOLDER],
-    latents: Annotated[Path, INPUT_FOLDER],
-    evaluated: Annotated[Path, INPUT_FOLDER],
-    reference: Annotated[Path, INPUT_FOLDER],
-    plots: Annotated[Path, OUTPUT],
-    params: Annotated[Path, INPUT_FILE] = Path("params.yaml"),
+    train: Annotated[Path, input_folder("train images and labels")],
+    test: Annotated[Path, input_folder("test images and labels")],
+    anomalies: Annotated[Path, input_folder("anomalies: images and labels")],
+    about: Annotated[Path, input_file("class names and image shape")],
+    models: Annotated[Path, input_folder("a folder per model: weights, history, mixture, BIC")],
+    latents: Annotated[Path, input_folder("a folder per model: latents of every split")],
+    evaluated: Annotated[Path, input_folder("a folder per model: scores, images, curves")],
+    reference: Annotated[Path, input_folder("scores without a model")],
+    plots: Annotated[Path, output("pictures, and tables of the interactive plots")],
+    params: Annotated[Path, input_file("all settings of the run")] = Path("params.yaml"),
 ) -> None:
     """Draw every picture of every model that runs."""
     settings = load_params(params)
-    device = resolve_device(settings.device)
     make_repeatable(settings.seed, settings.threads)
-    known, images, strange = read_about(about), read_split(test), read_split(anomalies)
-    learned, names, look = read_split(train), known.class_names, settings.plot
-    results = [
-        read_results(name, models, latents, evaluated, learned.labels)
+    dataset, device = read_about(about), resolve_device(settings.device)
+    folders: dict[Split, Path] = {"train": train, "test": test, "anomalies": anomalies}
+    train_split, anomaly_split = read_split(train), read_split(anomalies)
+    inputs = ModelInputs(
+        train_split.shape,
+        settings.latent_dim,
+        settings.pixel_range,
+        len(dataset.class_names),
+    )
+    contexts = [
+        FigureContext(
+            run=open_run(
+                name,
+                processed=folders,
+                about=about,
+                latents=latents,
+                models=models,
+                model=load_model(
+                    settings.model(name), inputs, models / name / "weights.safetensors", device
+                ),
+            ),
+            evaluated=read_evaluated(evaluated / name),
+            settings=settings.plot,
+            headline=settings.evaluate.anomaly_score,
+            seed=settings.seed,
+            threads=settings.threads,
+        )
         for name in settings.run_models
     ]
-    yardstick = read_table(reference / "scores.csv", "group", "value")
     with replacing(plots) as temporary, threadpool_limits(settings.threads):
         pictures = temporary / "images"
-        figure = dataset_figure(learned, names, known.dataset, look)
+        figure = training_images(train_split, dataset.class_names, dataset.dataset, settings.plot)
         save_png(figure, pictures / "dataset.png")
-        if len(strange.images):
-            figure = anomalies_figure(strange, known.dataset, look)
+        if len(anomaly_split.images):
+            figure = anomalous_images(anomaly_split, dataset.dataset, settings.plot)
             save_png(figure, pictures / "anomalies.png")
-        for each in tqdm(results, desc="plot", unit="model", disable=None):
-            model = settings.model(each.model)
-            network = build_model(
-                model, images.shape, settings.latent_dim, settings.pixel_range, len(names)
-            ).to(device)
-            load_weights(network, models / each.model / "weights.safetensors")
-            gallery = Gallery(
-                results=each,
-                network=network,
-                test=images,
-                anomalies=strange,
-                class_names=names,
-                loss=model.loss,
-                anomaly_score=settings.evaluate.anomaly_score,
-                pixel_range=settings.pixel_range,
-                look=look,
-                seed=settings.seed,
-                threads=settings.threads,
-                device=device,
-            )
-            for name, figure in gallery.figures():
-                save_png(figure, pictures / each.model / f"{name}.png")
-        for name, table in {
-            "scores": tables.scores(results, yardstick),
-            "curves": tables.curves(results),
-            "confusion": tables.confusion(results),
-            "roc": tables.roc(results, settings.evaluate.anomaly_score),
-            "precision_recall": tables.precision_recall(results, settings.evaluate.anomaly_score),
-            "components": tables.components(results),
-            "dimensions": tables.dimensions(results),
-            "latents": tables.latents(results, images.labels, names, settings.seed),
-        }.items():
+        for context in tqdm(contexts, desc="plot", unit="model", disable=None):
+            for name, figure in model_figures(context):
+                save_png(figure, pictures / context.run.name / f"{name}.png")
+        for name, table in long_tables(contexts, read_scores(reference / "scores.csv")).items():
             table.to_csv(temporary / f"{name}.csv", index=False, float_format="%.6g")
 
 

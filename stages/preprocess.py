@@ -1,62 +1,68 @@
-"""A data set's own files in, images of each split out: bytes of one size, with labels."""
+"""Preprocess stage: files of a data set -> images and labels of each split, as arrays."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 
 from latentlab.arrays import SPLITS, Split
-from latentlab.data.processed import About, write_about
+from latentlab.data.processed import About, write_about, write_split
 from latentlab.data.settings import AnomalyClasses
 from latentlab.data.sources.registry import load
-from latentlab.data.splits import split, write_split
+from latentlab.data.splits import SplitOptions, split
+from latentlab.data.transforms import binarize
 from latentlab.files import replacing
 from latentlab.params import load_params
+from latentlab.randomness import stream_seed
 from latentlab.site import find_site
-from stages import CACHE, INPUT_FILE, INPUT_FOLDER, OUTPUT, new_app, run
+from stages import CACHE, input_file, input_folder, new_app, output, run
 
 app = new_app()
+
+SPLIT = "images.npy (uint8, N,C,H,W) and labels.npy of the {} split"
 
 
 @app.command()
 def main(
-    raw: Annotated[Path, INPUT_FOLDER],
-    train: Annotated[Path, OUTPUT],
-    validation: Annotated[Path, OUTPUT],
-    test: Annotated[Path, OUTPUT],
-    anomalies: Annotated[Path, OUTPUT],
-    about: Annotated[Path, OUTPUT],
+    raw: Annotated[Path, input_folder("files of the data set, from stage download")],
+    train: Annotated[Path, output(SPLIT.format("training"))],
+    validation: Annotated[Path, output(SPLIT.format("validation"))],
+    test: Annotated[Path, output(SPLIT.format("test"))],
+    anomalies: Annotated[Path, output(SPLIT.format("anomaly"))],
+    about: Annotated[Path, output("class names, image size, counts and digests of the splits")],
     cache: Annotated[Path, CACHE],
-    params: Annotated[Path, INPUT_FILE] = Path("params.yaml"),
+    params: Annotated[Path, input_file("all params of the run")] = Path("params.yaml"),
 ) -> None:
-    """Split, resize and write the images of the data set."""
+    """Split the data set, resize its images and write them as bytes."""
     settings = load_params(params)
-    dataset, others = load(settings, raw, find_site(settings.data.mirrors or (), cache))
+    site = find_site(settings.data.mirrors or (), cache, settings.threads)
+    dataset, other = load(settings.dataset, settings.data, raw, site, settings.seed)
     size = settings.image_size or dataset.image_size
     channels = settings.channels or dataset.channels
     anomaly_set = settings.data.anomalies
-    class_names, parts = split(
-        dataset,
-        others=others,
-        classes=settings.data.classes or (),
-        anomaly_classes=anomaly_set.classes if isinstance(anomaly_set, AnomalyClasses) else (),
-        limit=settings.data.limit,
+    options = SplitOptions(
         test_fraction=settings.data.test_fraction,
         validation_fraction=settings.data.validation_fraction,
         seed=settings.seed,
+        classes=settings.data.classes or (),
+        anomaly_classes=anomaly_set.classes if isinstance(anomaly_set, AnomalyClasses) else (),
+        limit=settings.data.limit,
     )
+    class_names, parts = split(dataset, options, other)
+    how = settings.data.binarize
     digests: dict[Split, str] = {}
     folders = (train, validation, test, anomalies)
-    for number, (name, folder) in enumerate(zip(SPLITS, folders, strict=True)):
+    for name, folder in zip(SPLITS, folders, strict=True):
+        rng = np.random.default_rng(stream_seed(settings.seed, f"binarization of {name}"))
         with replacing(folder) as temporary:
             digests[name] = write_split(
                 temporary,
-                parts[name],
-                size,
-                channels,
-                binarize=settings.data.binarize,
-                rng=np.random.default_rng([settings.seed, number]),
-                keep_intensities=name == "train",
+                parts[name].chunks(size, channels),
+                parts[name].labels,
+                (channels, size, size),
+                transform=partial(binarize, how=how, rng=rng),
+                keep_intensities=name == "train" and how == "stochastic",
             )
     write_about(
         about,
@@ -67,7 +73,7 @@ def main(
             channels=channels,
             counts={name: len(part.indices) for name, part in parts.items()},
             sha256=digests,
-            unreadable=dataset.unreadable + (others.unreadable if others else ()),
+            unreadable=dataset.unreadable + (other.unreadable if other else ()),
         ),
     )
 

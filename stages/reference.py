@@ -1,74 +1,83 @@
-"""What every model is compared with, once a data set: a classifier, and probes without a model."""
+"""What every model is compared with, once per data set: a classifier, and probes of the pixels."""
 
 from pathlib import Path
 from typing import Annotated
 
 from threadpoolctl import threadpool_limits
 
-from latentlab.data.processed import read_split
-from latentlab.evaluation import rows as measures
+from latentlab.data.processed import ImageSplit, read_split
 from latentlab.evaluation.classifier import (
-    CLASSIFIER,
-    FEATURES,
     Classifier,
+    Reference,
     classify,
+    save_reference,
     train_classifier,
 )
-from latentlab.evaluation.scores import Score, write_scores
-from latentlab.files import replacing, write_array
-from latentlab.models.weights import save_weights
-from latentlab.params import load_params
-from latentlab.randomness import make_repeatable, resolve_device
-from latentlab.subsample import subsample
-from stages import INPUT_FILE, INPUT_FOLDER, OUTPUT, new_app, run
+from latentlab.evaluation.generation import sample_scores
+from latentlab.evaluation.intervals import Bootstrap
+from latentlab.evaluation.metric import Score
+from latentlab.evaluation.probes import CLASSIFIER, PROBED, Labeled, pixel_scores
+from latentlab.evaluation.tables import SCORES, score_table, write_scores
+from latentlab.files import replacing
+from latentlab.params import Params, load_params
+from latentlab.randomness import make_repeatable, resolve_device, sample_indices
+from stages import input_file, input_folder, new_app, output, run
 
 app = new_app()
 
 
 @app.command()
 def main(
-    train: Annotated[Path, INPUT_FOLDER],
-    test: Annotated[Path, INPUT_FOLDER],
-    reference: Annotated[Path, OUTPUT],
-    params: Annotated[Path, INPUT_FILE] = Path("params.yaml"),
+    train: Annotated[Path, input_folder("train images and labels")],
+    test: Annotated[Path, input_folder("test images and labels")],
+    reference: Annotated[
+        Path,
+        output("scores of the reference; with classes, classifier and features of test images"),
+    ],
+    params: Annotated[Path, input_file("all settings of the run")] = Path("params.yaml"),
 ) -> None:
-    """Train the classifier and ask the probes, where there are classes to tell apart."""
+    """Train the classifier and measure the probes, if there are classes to tell apart."""
     settings = load_params(params)
-    device = resolve_device(settings.device)
     make_repeatable(settings.seed, settings.threads)
-    learned, asked = read_split(train), read_split(test)
-    classes = learned.classes
+    train_split, test_split = read_split(train), read_split(test)
     with replacing(reference) as temporary, threadpool_limits(settings.threads):
         temporary.mkdir()
         scores: list[Score] = []
-        if classes > 1:
-            classifier = Classifier(learned.shape, classes).to(device)
-            train_classifier(
-                classifier,
-                learned.images,
-                learned.labels,
-                steps=settings.reference.steps,
-                seed=settings.seed,
-                device=device,
-            )
-            save_weights(classifier, temporary / CLASSIFIER)
-            features, predicted = classify(classifier, asked.images, device)
-            write_array(temporary / FEATURES, features)
-            some = subsample(len(learned.labels), settings.evaluate.n_samples, settings.seed)
-            real, _ = classify(classifier, learned.images[some], device)
-            scores += measures.sample_scores(features, real, "train", settings.seed)
-            some = subsample(len(learned.labels), settings.evaluate.probe_images, settings.seed)
-            scores += measures.reference_scores(
-                learned.images[some],
-                learned.labels[some],
-                asked.images,
-                asked.labels,
-                predicted,
-                latent_dim=settings.latent_dim,
-                neighbors=settings.evaluate.n_neighbors,
-                bootstrap=measures.Bootstrap(settings.evaluate.n_resamples, settings.seed),
-            )
-        write_scores(temporary / "scores.csv", scores)
+        if train_split.classes > 1:
+            scores = compare(temporary, train_split, test_split, settings)
+        write_scores(temporary / SCORES, score_table(scores))
+
+
+def compare(folder: Path, train: ImageSplit, test: ImageSplit, settings: Params) -> list[Score]:
+    """Train the classifier, write it into the folder, and return the scores of the reference."""
+    classifier = Classifier(train.shape, train.classes).to(resolve_device(settings.device))
+    train_classifier(
+        classifier,
+        train.images,
+        train.labels,
+        steps=settings.reference.steps,
+        seed=settings.seed,
+    )
+    features, predicted = classify(classifier, test.images)
+    save_reference(folder, Reference(classifier, features))
+    chosen = sample_indices(
+        len(train.labels), settings.evaluate.n_samples, settings.seed, "train images compared"
+    )
+    train_features = classify(classifier, train.images[chosen]).features
+    chosen = sample_indices(
+        len(train.labels), settings.evaluate.probe_images, settings.seed, PROBED
+    )
+    bootstrap = Bootstrap(settings.evaluate.n_resamples, settings.seed)
+    return [
+        *sample_scores(features, train_features, "train", settings.seed),
+        bootstrap.mean(CLASSIFIER, predicted == test.labels),
+        *pixel_scores(
+            Labeled(train.images[chosen], train.labels[chosen]),
+            Labeled(test.images, test.labels),
+            n_neighbors=settings.evaluate.n_neighbors,
+            bootstrap=bootstrap,
+        ),
+    ]
 
 
 if __name__ == "__main__":

@@ -111,8 +111,10 @@ def test_the_baseline_is_made_again_to_the_byte(repository, shell):
     assert shell("git", "status", "--porcelain", cwd=repository) == ""
 
 
-def test_the_rows_that_the_readme_shows_are_those_of_the_run(repository):
-    shown = re.search(r"```csv\n(.*?)```", (ROOT / "README.md").read_text(), re.S).group(1)
+def test_the_rows_that_the_page_shows_are_those_of_the_run(repository):
+    shown = re.search(r"```csv\n(.*?)```", (ROOT / "docs/prediction.md").read_text(), re.S).group(
+        1
+    )
     header, *lines = [line.split(",") for line in shown.splitlines()]
     path = repository / "data/predictions/vae/prediction.csv"
     frame = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("row_id", drop=False)

@@ -1,3 +1,5 @@
+"""Files: written completely or not at all, and damage is refused by name."""
+
 import numpy as np
 import pytest
 
@@ -5,7 +7,7 @@ from latentlab.errors import LatentlabError
 from latentlab.files import ArrayWriter, read_array, read_json, replacing, write_array, write_json
 
 
-def test_what_fails_halfway_leaves_what_was_there(tmp_path):
+def test_a_failed_write_leaves_the_old_file(tmp_path):
     target = tmp_path / "a.txt"
     target.write_text("before")
 
@@ -20,7 +22,7 @@ def test_what_fails_halfway_leaves_what_was_there(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_folder_replaces_a_folder_whole(tmp_path):
+def test_a_folder_is_replaced_with_all_its_files(tmp_path):
     target = tmp_path / "folder"
     target.mkdir()
     (target / "old").touch()
@@ -30,7 +32,7 @@ def test_a_folder_replaces_a_folder_whole(tmp_path):
     assert [path.name for path in target.iterdir()] == ["new"]
 
 
-def test_what_a_killed_run_left_is_overwritten(tmp_path):
+def test_the_leftover_of_a_killed_run_is_overwritten(tmp_path):
     (tmp_path / ".folder.partial").mkdir()
     (tmp_path / ".folder.partial" / "stale").touch()
     with replacing(tmp_path / "folder") as temporary:
@@ -51,7 +53,7 @@ def test_an_array_written_in_batches_is_the_file_numpy_would_write(sizes, tmp_pa
 
 def test_an_array_with_rows_missing_is_refused(tmp_path):
     writer = ArrayWriter(tmp_path / "a.npy", (3, 2), np.uint8)
-    with pytest.raises(ValueError, match="2 rows written, 3 promised"), writer:
+    with pytest.raises(ValueError, match="2 rows written, 3 expected"), writer:
         writer.write(np.zeros((2, 2), np.uint8))
 
 
@@ -61,7 +63,7 @@ def test_rows_of_another_shape_are_refused(tmp_path):
         writer.write(np.zeros((2, 3), np.uint8))
 
 
-def test_changing_what_was_read_leaves_the_file(tmp_path):
+def test_changes_of_a_read_array_do_not_change_the_file(tmp_path):
     write_array(tmp_path / "a.npy", np.zeros(3))
     read_array(tmp_path / "a.npy")[:] = 1
     assert (read_array(tmp_path / "a.npy") == 0).all()
@@ -88,14 +90,14 @@ def test_a_pickle_is_never_loaded(tmp_path):
         read_array(tmp_path / "a.npy")
 
 
-def test_json_repeats_whatever_the_order_of_keys(tmp_path):
+def test_json_has_the_same_bytes_in_any_order_of_keys(tmp_path):
     write_json(tmp_path / "a.json", {"b": 1, "a": 2})
     write_json(tmp_path / "b.json", {"a": 2, "b": 1})
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
     assert read_json(tmp_path / "a.json") == {"a": 2, "b": 1}
 
 
-def test_json_without_a_number_is_refused_and_the_old_file_stays(tmp_path):
+def test_json_with_nan_is_refused_and_the_old_file_stays(tmp_path):
     write_json(tmp_path / "a.json", {"a": 1})
     with pytest.raises(ValueError, match="Out of range float"):
         write_json(tmp_path / "a.json", {"a": float("nan")})

@@ -4,7 +4,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from latentlab.errors import LatentlabError
-from latentlab.params import Params, load_params
+from latentlab.params import RENAMED, Params, load_params
 from tests.conftest import ROOT
 
 REFUSALS = {
@@ -32,9 +32,9 @@ REFUSALS = {
         {"epochs": 1.5},
         "epochs: found 1.5; input should be a valid integer",
     ),
-    "yes for a number": ({"seed": True}, "seed: found True; input should be a valid integer"),
+    "boolean for a number": ({"seed": True}, "seed: found True; input should be a valid integer"),
     "no epochs": ({"epochs": 0}, "epochs: found 0; input should be greater than or equal to 1"),
-    "no rate": (
+    "zero learning rate": (
         {"learning_rate": 0.0},
         "learning_rate: found 0.0; input should be greater than",
     ),
@@ -53,7 +53,7 @@ REFUSALS = {
         {"run_models": ["vea"]},
         "run_models: unknown model 'vea'; known: fcn_autoencoder, .*; did you mean 'vae'",
     ),
-    "model twice": ({"run_models": ["vae", "vae"]}, "run_models: 'vae' stands in the list twice"),
+    "model twice": ({"run_models": ["vae", "vae"]}, "run_models: 'vae' is listed twice"),
     "no model": ({"run_models": []}, r"run_models: found \[\]; list should have at least 1"),
     "bare model": (
         {"run_models": "vae"},
@@ -74,17 +74,17 @@ REFUSALS = {
     "filters": ({"models.conv_vae.filters": []}, r"models.conv_vae.filters: found \[\]; list"),
     "model with a command for a name": (
         {"run_models": ["$(touch pwned)"]},
-        r"run_models\.0: found '\$\(touch pwned\)'; a model's name is made of small letters, dig",
+        r"run_models\.0: found '\$\(touch pwned\)'; a model's name consists of lowercase let",
     ),
     "name with a dot": ({"run_models": ["a.b"]}, r"run_models\.0: found 'a\.b'; a model's name"),
     "huge": (
         {"threads": 10**20},
         "threads: found 1000.*; input should be less than or equal to 1",
     ),
-    "yes for a channel": ({"channels": True}, "channels: found True; input should be 1 or 3"),
+    "boolean for a channel": ({"channels": True}, "channels: found True; input should be 1 or 3"),
     "too many filters": (
         {"image_size": 8, "models.conv_vae.filters": [4, 4, 4, 4]},
-        r"models\.conv_vae\.filters: found 4 of them, which halve .* 8 pixels .* at most 3",
+        r"models\.conv_vae\.filters: found 4 convolutions, .* image of 8 pixels.* at most 3",
     ),
     "no folder": ({"dataset": "folder"}, r"data\.folder: empty with dataset 'folder'; name the"),
     "faces without components": (
@@ -128,12 +128,12 @@ def test_a_missing_key_is_named(edit_params, tmp_path):
     path = tmp_path / "params.yaml"
     YAML().dump(values, path)
     with pytest.raises(
-        LatentlabError, match=r"gmm\.n_init: missing; the file must name every key"
+        LatentlabError, match=r"gmm\.n_init: missing; the file must contain every key"
     ):
         load_params(path)
 
 
-def test_every_fault_is_told_at_once(write_params):
+def test_every_fault_is_reported_at_once(write_params):
     with pytest.raises(LatentlabError, match=r"epochs: .*\n.*threads: "):
         load_params(write_params({"threads": 0, "epochs": 0}))
 
@@ -173,9 +173,30 @@ def test_params_are_frozen(params):
         params.epochs = 3
 
 
-def test_an_unknown_model_is_refused_where_it_is_asked_for(params):
+def test_settings_of_an_unknown_model_are_refused(params):
     with pytest.raises(LatentlabError, match=r"unknown model 'va'.*did you mean 'vae'"):
         params.model("va")
+
+
+def test_keys_of_an_older_version_are_refused_with_their_new_names(edit_params, tmp_path):
+    values = edit_params({})
+    values["gmm"]["starts"] = values["gmm"].pop("n_init")
+    values["plot"]["colour_map"] = values["plot"].pop("colormap")
+    YAML().dump(values, tmp_path / "params.yaml")
+    with pytest.raises(LatentlabError) as caught:
+        load_params(tmp_path / "params.yaml")
+    assert str(caught.value).splitlines()[1:] == [
+        "  gmm.starts: renamed to gmm.n_init",
+        "  plot.colour_map: renamed to plot.colormap",
+    ]
+
+
+def test_every_renamed_key_is_gone_and_its_new_name_is_there(edit_params):
+    def has(key):
+        section, name = key.split(".")
+        return name in edit_params({})[section]
+
+    assert all(has(new) and not has(old) for old, new in RENAMED.items())
 
 
 def test_an_experiment_changes_one_line_of_the_file():
@@ -217,11 +238,13 @@ def test_a_model_whose_name_is_a_path_is_refused(edit_params, tmp_path):
     values = edit_params({})
     values["models"]["../x"] = values["models"]["vae"]
     YAML().dump(values, tmp_path / "params.yaml")
-    with pytest.raises(LatentlabError, match=r"models\.\.\./x: found '\.\./x'; a model's name is"):
+    with pytest.raises(
+        LatentlabError, match=r"models\.\.\./x: found '\.\./x'; a model's name consists"
+    ):
         load_params(tmp_path / "params.yaml")
 
 
-def test_a_faulty_entry_is_told_once(write_params):
+def test_a_faulty_entry_is_reported_once(write_params):
     with pytest.raises(LatentlabError) as caught:
         load_params(write_params({"run_models": [1]}))
     assert str(caught.value).splitlines()[1:] == [
@@ -229,7 +252,7 @@ def test_a_faulty_entry_is_told_once(write_params):
     ]
 
 
-def test_a_fault_of_anomalies_is_told_once(write_params):
+def test_a_fault_of_anomalies_is_reported_once(write_params):
     with pytest.raises(LatentlabError) as caught:
         load_params(write_params({"data.anomalies": {"class": [3]}}))
     assert str(caught.value).splitlines()[1:] == [
@@ -242,8 +265,8 @@ def test_anomalies_may_be_a_set_a_path_or_classes(edit_params):
         Params.model_validate(edit_params({"data.anomalies": value}))
 
 
-def test_an_anomaly_score_that_a_model_has_not_is_refused(edit_params):
-    with pytest.raises(ValueError, match="the autoencoder 'fcn_autoencoder' has not"):
+def test_an_anomaly_score_that_a_model_does_not_have_is_refused(edit_params):
+    with pytest.raises(ValueError, match="'fcn_autoencoder' is no variational model"):
         Params.model_validate(edit_params({"evaluate.anomaly_score": "objective"}))
     changes = {"evaluate.anomaly_score": "objective", "run_models": ["vae", "conv_vae"]}
     Params.model_validate(edit_params(changes))

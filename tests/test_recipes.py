@@ -42,7 +42,7 @@ def values_of(text):
 
 def runs(command):
     """Each combination of overrides in a command, as key and value."""
-    words = shlex.split(command)
+    words = shlex.split(command, comments=True)
     pairs = [words[i + 1].split("=", 1) for i, word in enumerate(words) if word == "-S"]
     assert len({key for key, _ in pairs}) == len(pairs), "an override stands twice"
     keys = [key for key, _ in pairs]
@@ -52,7 +52,7 @@ def runs(command):
 
 
 def test_every_recipe_has_its_command():
-    words = [shlex.split(command) for command in COMMANDS]
+    words = [shlex.split(command, comments=True) for command in COMMANDS]
     named = {each[each.index("-n") + 1] for each in words if "-n" in each}
     assert named >= RECIPES
     for name in RECIPES:

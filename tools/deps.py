@@ -12,8 +12,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PARAMS = "src/latentlab/params.py"
-REGISTRY = "src/latentlab/models/registry.py"
-KINDS = "src/latentlab/models/kinds"
+# Registries import the modules of a folder by name.
+FOLDERS = {
+    "src/latentlab/models/registry.py": "src/latentlab/models/kinds",
+    "src/latentlab/data/sources/registry.py": "src/latentlab/data/sources",
+}
 # Bytes depend on the versions that these stages compute with.
 ALWAYS = "requirements.lock"
 
@@ -68,8 +71,9 @@ def closure(path: str, root: Path = ROOT, *, follow_params: bool = False) -> set
             file = file_of(module, root)
             if file is not None:
                 waiting.append(file)
-        if name == REGISTRY:
-            waiting += [f.relative_to(root).as_posix() for f in (root / KINDS).glob("*.py")]
+        if name in FOLDERS:
+            folder = root / FOLDERS[name]
+            waiting += [file.relative_to(root).as_posix() for file in folder.glob("*.py")]
     # A package without code of its own changes nothing.
     return {
         name for name in found if not (name.startswith("src/") and name.endswith("/__init__.py"))

@@ -4,77 +4,26 @@ Reads git alone, so it works offline and in a clone without data.
 """
 
 import base64
-import html
 import io
-import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, final
+from typing import Annotated, NamedTuple
 
 import pandas as pd
 import typer
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from matplotlib.figure import Figure
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from latentlab.evaluation.scores import HEADLINE, HIGHER_IS_BETTER, readable
-from tools.nested import flat
+from tools.revision import WORKSPACE, Revision, git
 
 ROOT = Path(__file__).resolve().parents[1]
 
-WORKSPACE = "workspace"
 BETTER, WORSE, NOISE, OTHER = "▲", "▼", "≈", "△"
 LEGEND = (
     f"{BETTER} better, {WORSE} worse, {NOISE} within noise (the 95 % intervals overlap), "
     f"{OTHER} changed where no way is better or no interval is known to tell"
 )
-
-
-@final
-@dataclass(frozen=True)
-class Revision:
-    """The files of a commit, or of the workspace.
-
-    Attributes:
-        root: Of the repository.
-        name: What git knows it by, or ``workspace``.
-    """
-
-    root: Path
-    name: str
-
-    def read(self, path: str) -> bytes | None:
-        """Content of a file; ``None`` where there is none."""
-        if self.name == WORKSPACE:
-            file = self.root / path
-            return file.read_bytes() if file.is_file() else None
-        found = _git(self.root, "show", f"{self.name}:{path}", check=False)
-        return found.stdout if found.returncode == 0 else None
-
-    def files(self, folder: str) -> set[str]:
-        """Paths below a folder, from the repository's root."""
-        if self.name == WORKSPACE:
-            found = (self.root / folder).rglob("*")
-            return {str(path.relative_to(self.root)) for path in found if path.is_file()}
-        listed = _git(self.root, "ls-tree", "-r", "-z", "--name-only", self.name, "--", folder)
-        return {name for name in listed.stdout.decode().split("\0") if name}
-
-    def params(self) -> dict[str, str]:
-        """Values of params.yaml as text under their dotted keys."""
-        content = self.read("params.yaml")
-        try:
-            values = YAML(typ="safe", pure=True).load(content) if content else {}
-        except (YAMLError, ValueError) as error:
-            sys.exit(f"error: params.yaml of {self.name} is not valid YAML: {error}")
-        known = flat(values if isinstance(values, dict) else {})
-        return {key: "(empty)" if value is None else str(value) for key, value in known.items()}
-
-    def table(self, path: str, *columns: str) -> pd.DataFrame:
-        """A CSV file; empty, with these columns, where there is none."""
-        content = self.read(path)
-        frame = pd.read_csv(io.BytesIO(content)) if content else pd.DataFrame()
-        return frame.reindex(columns=[*columns, *(c for c in frame if c not in columns)])
 
 
 class Change(NamedTuple):
@@ -151,77 +100,34 @@ def markdown(base: Revision, head: Revision, repository: str | None) -> str:
 
 def page(base: Revision, head: Revision) -> str:
     """The report as one HTML file that asks for nothing from outside."""
-    params, table = params_changed(base, head), figures(base, head)
-    parts = [
-        f"<p><code>{_short(base)}</code> → <code>{_short(head)}</code></p>",
-        "<h2>Params</h2>",
+    pictures = [
+        {
+            "name": path.removeprefix("plots/images/"),
+            "sides": [("before", _base64(base.read(path))), ("after", _base64(head.read(path)))],
+        }
+        for path in pictures_changed(base, head)
     ]
-    parts.append(_html_table(params.to_numpy().tolist(), list(params)) if len(params) else NOTHING)
-    parts.append("<h2>Figures on test images</h2>")
-    if len(table):
-        rows = [[metric, *row] for metric, row in zip(table.index, table.to_numpy(), strict=True)]
-        parts += [_html_table(rows, ["metric", *table]), f"<p class='legend'>{LEGEND}</p>"]
-    else:
-        parts.append(NOTHING)
-    parts += ["<h2>Learning curves</h2>", _curves(base, head), "<h2>Pictures</h2>"]
-    changed = pictures_changed(base, head)
-    for path in changed:
-        sides = "".join(
-            f"<figure><figcaption>{side}</figcaption>{_image(revision.read(path))}</figure>"
-            for side, revision in (("before", base), ("after", head))
-        )
-        name = html.escape(path.removeprefix("plots/images/"))
-        parts.append(f"<h3>{name}</h3><div class='pair'>{sides}</div>")
-    if not changed:
-        parts.append(NOTHING)
-    return PAGE.replace("CONTENT", "\n".join(parts))
-
-
-NOTHING = "<p>Nothing changed.</p>"
-
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>latentlab: what this change does</title>
-<link rel="icon" href="data:,">
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; margin: 0 auto; max-width: 1200px;
-       padding: 1rem; }
-h2 { border-bottom: 1px solid #ddd; margin-top: 2rem; }
-h3 { font-size: 1rem; margin: 1.2rem 0 0.3rem; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { border-bottom: 1px solid #eee; padding: 0.25rem 0.8rem 0.25rem 0; text-align: left;
-         white-space: nowrap; }
-.better { color: #0b6e3b; } .worse { color: #b42318; } .legend { color: #555; }
-.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 8px; }
-figure { margin: 0; border: 1px solid #ddd; text-align: center; }
-figcaption { color: #555; }
-img, svg { max-width: 100%; height: auto; }
-@media (max-width: 700px) { .pair { grid-template-columns: 1fr; } }
-</style>
-</head>
-<body>
-<h1>What this change does</h1>
-CONTENT
-</body>
-</html>
-"""
-
-
-def _git(root: Path, *words: str, check: bool = True) -> subprocess.CompletedProcess[bytes]:
-    done = subprocess.run(["git", *words], cwd=root, capture_output=True, check=False)
-    if check and done.returncode:
-        sys.exit(f"error: git {' '.join(words)}: {done.stderr.decode().strip()}")
-    return done
+    # Text is escaped by the template; only the drawing is markup.
+    loader = FileSystemLoader(Path(__file__).parent / "templates")
+    template = Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template(
+        "report.html.j2"
+    )
+    return template.render(
+        base=_short(base),
+        head=_short(head),
+        params=params_changed(base, head),
+        metrics=figures(base, head),
+        classes={BETTER: "better", WORSE: "worse"},
+        legend=LEGEND,
+        curves=Markup(_curves(base, head)),
+        pictures=pictures,
+    )
 
 
 def _short(revision: Revision) -> str:
     if revision.name == WORKSPACE:
         return WORKSPACE
-    return _git(revision.root, "rev-parse", "--short=7", revision.name).stdout.decode().strip()
+    return git(revision.root, "rev-parse", "--short=7", revision.name).stdout.decode().strip()
 
 
 def _scores(revision: Revision) -> pd.DataFrame:
@@ -281,26 +187,12 @@ def _links(path: str, repository: str, base: Revision, head: Revision) -> list[s
 
 
 def _full(revision: Revision) -> str:
-    return _git(revision.root, "rev-parse", revision.name).stdout.decode().strip()
+    return git(revision.root, "rev-parse", revision.name).stdout.decode().strip()
 
 
-def _html_table(rows: list[list[Any]], header: list[str]) -> str:
-    classes = {BETTER: "better", WORSE: "worse"}
-
-    def cell(value: Any) -> str:
-        if isinstance(value, Change):
-            return f"<td class='{classes.get(value.mark, '')}'>{html.escape(value.text)}</td>"
-        return f"<td>{html.escape(str(value))}</td>"
-
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in header)
-    body = "".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in rows)
-    return f"<div class='wide'><table><tr>{head}</tr>{body}</table></div>"
-
-
-def _image(content: bytes | None) -> str:
-    if content is None:
-        return "<p>not there</p>"
-    return f"<img alt='' src='data:image/png;base64,{base64.b64encode(content).decode()}'>"
+def _base64(content: bytes | None) -> str:
+    """A picture for a data address; empty where there is none."""
+    return base64.b64encode(content).decode() if content else ""
 
 
 def _curves(base: Revision, head: Revision) -> str:
@@ -309,7 +201,7 @@ def _curves(base: Revision, head: Revision) -> str:
     tables = [revision.table("plots/curves.csv", *columns) for revision in (base, head)]
     models = list(dict.fromkeys(name for table in tables for name in table["model"].dropna()))
     if not models:
-        return NOTHING
+        return ""
     rows = -(-len(models) // 2)
     figure = Figure(figsize=(10, 2.6 * rows), layout="constrained")
     for axes, model in zip(figure.subplots(rows, 2, squeeze=False).ravel(), models, strict=False):
@@ -323,7 +215,7 @@ def _curves(base: Revision, head: Revision) -> str:
                 axes.plot(curve["epoch"], curve["loss"], style, color=shade, lw=width, label=label)
         axes.set_title(model, fontsize="medium")
         axes.set_xlabel("epoch")
-        axes.set_ylabel("total loss an image")
+        axes.set_ylabel("total loss per image")
         axes.spines[["top", "right"]].set_visible(False)
     for axes in figure.axes[len(models) :]:
         axes.remove()
@@ -343,7 +235,7 @@ def main(
 ) -> None:
     """Compare the merge base of two revisions with the second, as Markdown and as HTML."""
     tip = "HEAD" if head == WORKSPACE else head
-    common = _git(ROOT, "merge-base", base, tip).stdout.decode().strip()
+    common = git(ROOT, "merge-base", base, tip).stdout.decode().strip()
     before, after = Revision(ROOT, common), Revision(ROOT, head)
     text = markdown(before, after, repository)
     if markdown_file:

@@ -1,1 +1,3 @@
 """Reproducible experiments on latent-variable image models."""
+
+__version__ = "0.2.0"

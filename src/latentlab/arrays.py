@@ -14,7 +14,7 @@ Bytes = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 Shape = tuple[int, int, int]
 
-# Label of an image without class, and class of a component without one.
+# Label of an image without class, and class of a component that is assigned to none.
 NO_CLASS = -1
 
 Split = Literal["train", "validation", "test", "anomalies"]

@@ -1,4 +1,4 @@
-"""The one exception that means: the input is at fault, not the program."""
+"""The exception for errors of the input: parameters, files and data sets."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -13,14 +13,14 @@ class LatentlabError(Exception):
     """
 
 
-def choices(name: str, known: Iterable[str]) -> str:
-    """What would have been right, and what was perhaps meant.
+def choices(name: str, allowed: Iterable[str]) -> str:
+    """Text that lists the allowed names, with the closest one as a suggestion.
 
     Example:
         >>> choices("vea", ["vae", "conv_vae"])
         "known: vae, conv_vae; did you mean 'vae'?"
     """
-    names = list(known)
+    names = list(allowed)
     close = get_close_matches(name, names, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     return f"known: {', '.join(names)}{hint}"

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and read with errors that name them."""
+"""Files written completely or not at all, and read with errors that name the file."""
 
 import json
 import shutil
@@ -17,10 +17,10 @@ REMEDY = "restore it with `dvc checkout`, or make it again with `dvc repro`"
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place when the block ends well.
+    """A temporary path that replaces ``path`` when the block succeeds.
 
-    The block may write a file or make a folder there. If it raises, what stood at ``path``
-    before still stands, and nothing else is left behind.
+    The block may write a file or make a folder there. If it raises, what was at ``path`` before
+    is unchanged, and the temporary path is removed.
 
     Example:
         >>> import tempfile
@@ -50,9 +50,9 @@ def _remove(path: Path) -> None:
 
 
 def read_array(path: Path) -> npt.NDArray[Any]:
-    """An array from a ``.npy`` file, memory-mapped so that only what is used is read.
+    """An array from a ``.npy`` file, memory-mapped so that only the parts used are read.
 
-    Changes to the array stay in memory: the file is never written.
+    Changes of the array are never written to the file.
 
     Raises:
         LatentlabError: If the file is missing, damaged or holds Python objects.
@@ -67,22 +67,22 @@ def read_array(path: Path) -> npt.NDArray[Any]:
 
 
 def write_array(path: Path, array: npt.NDArray[Any]) -> None:
-    """Write an array as ``.npy``, without pickling."""
+    """Write an array as ``.npy``, without pickle."""
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, array, allow_pickle=False)
 
 
 @final
 class ArrayWriter:
-    """A ``.npy`` file filled a batch at a time; memory holds one batch, whatever the size.
+    """A ``.npy`` file written a batch at a time, so that only one batch is in memory.
 
     Args:
-        path: Of the file.
-        shape: Of the whole array, known beforehand.
-        dtype: Of its values.
+        path: The file.
+        shape: Shape of the whole array.
+        dtype: Type of its values.
 
     Raises:
-        ValueError: On leaving the block, if more or fewer rows were written than promised.
+        ValueError: On leaving the block, if more or fewer rows were written than ``shape`` has.
     """
 
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
@@ -99,7 +99,11 @@ class ArrayWriter:
         return self
 
     def write(self, batch: npt.NDArray[Any]) -> None:
-        """Append rows."""
+        """Append rows.
+
+        Raises:
+            ValueError: If they have another shape than the rows of the array.
+        """
         if batch.shape[1:] != self.shape[1:]:
             raise ValueError(f"{self.path}: rows of shape {batch.shape[1:]}, not {self.shape[1:]}")
         self.file.write(np.ascontiguousarray(batch, self.dtype).tobytes())
@@ -108,7 +112,7 @@ class ArrayWriter:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.file.close()
         if kind is None and self.rows != self.shape[0]:
-            raise ValueError(f"{self.path}: {self.rows} rows written, {self.shape[0]} promised")
+            raise ValueError(f"{self.path}: {self.rows} rows written, {self.shape[0]} expected")
 
 
 def read_json(path: Path) -> Any:
@@ -124,7 +128,7 @@ def read_json(path: Path) -> Any:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON that repeats to the byte: sorted keys, no NaN, a final newline."""
+    """Write JSON with reproducible bytes: sorted keys, no NaN, a final newline."""
     with replacing(path) as temporary:
         text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""All of ``params.yaml``, put together from the settings of the rooms; for entry points only."""
+"""All of ``params.yaml``, assembled from the settings of every package; for entry points only."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -27,7 +27,7 @@ from latentlab.predictions.settings import ExportSettings
 from latentlab.settings import Device, PositiveFloat, PositiveInt, Settings, Width
 from latentlab.training.settings import TrainSettings
 
-# Keys of version 0.1 and what they are called now.
+# Keys of version 0.1 and their names since.
 RENAMED = {
     "data.binarise": "data.binarize",
     "train.schedule": "train.scheduler",
@@ -45,21 +45,21 @@ RENAMED = {
 }
 
 
-def _is_free(name: str) -> str:
-    """Refuse the name under which figures without a model stand in the scores."""
+def _not_reserved(name: str) -> str:
+    """Refuse the name that ``plots/scores.csv`` uses for metrics of no model."""
     if name == "reference":
         raise ValueError("a model cannot be called 'reference', which the scores use; rename it")
     return name
 
 
-# Names become folders and words of a command: nothing else may be in them.
-ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$"), AfterValidator(_is_free)]
+# Names become folders and arguments of shell commands, so they hold no other characters.
+ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$"), AfterValidator(_not_reserved)]
 ModelNames = Annotated[tuple[ModelName, ...], Field(strict=False, min_length=1)]
 AnyModelSettings = SerializeAsAny[Annotated[ModelSettings, BeforeValidator(parse_settings)]]
 
 
 def _no_boolean(value: Any) -> Any:
-    """Refuse true where 1 is meant, which Python takes for the same."""
+    """Refuse ``true``, which a literal 1 accepts because Python holds both equal."""
     if isinstance(value, bool):
         raise ValueError(f"found {value}; input should be 1 or 3")
     return value
@@ -118,33 +118,38 @@ class Params(Settings):
         return self
 
     @model_validator(mode="after")
-    def _models_fit_together(self) -> Self:
+    def _models_fit_the_run(self) -> Self:
         for name in self.run_models:
             if name not in self.models:
                 raise ValueError(
                     f"run_models: unknown model {name!r}; {choices(name, self.models)}"
                 )
             if self.run_models.count(name) > 1:
-                raise ValueError(f"run_models: {name!r} stands in the list twice; remove one")
-            if self.models[name].loss == "bernoulli" and self.pixel_range != "unit":
-                raise ValueError(
-                    f"models.{name}.loss: found 'bernoulli' with pixel_range "
-                    f"{self.pixel_range!r}; a Bernoulli needs pixels in [0, 1]: set pixel_range "
-                    "to unit, or the loss to mse or gaussian"
-                )
-            if self.evaluate.anomaly_score == "objective" and not self.models[name].is_variational:
-                raise ValueError(
-                    f"evaluate.anomaly_score: found 'objective', which the autoencoder {name!r} "
-                    "has not; choose another score, or run variational models only"
-                )
-            filters = getattr(self.models[name], "filters", ())
-            if self.image_size and self.image_size >> len(filters) == 0:
-                raise ValueError(
-                    f"models.{name}.filters: found {len(filters)} of them, which halve an image "
-                    f"of {self.image_size} pixels to nothing; allowed: at most "
-                    f"{self.image_size.bit_length() - 1}"
-                )
+                raise ValueError(f"run_models: {name!r} is listed twice; remove one")
+            self._check_model(name, self.models[name])
         return self
+
+    def _check_model(self, name: str, model: ModelSettings) -> None:
+        """Refuse a model that does not suit the pixel range, the anomaly score or the images."""
+        if model.loss == "bernoulli" and self.pixel_range != "unit":
+            raise ValueError(
+                f"models.{name}.loss: found 'bernoulli' with pixel_range "
+                f"{self.pixel_range!r}; a Bernoulli needs pixels in [0, 1]: set pixel_range "
+                "to unit, or the loss to mse or gaussian"
+            )
+        if self.evaluate.anomaly_score == "objective" and not model.is_variational:
+            raise ValueError(
+                "evaluate.anomaly_score: found 'objective', which needs a KL term, and "
+                f"{name!r} is no variational model; choose another score, or run variational "
+                "models only"
+            )
+        filters = getattr(model, "filters", ())
+        if self.image_size and self.image_size >> len(filters) == 0:
+            raise ValueError(
+                f"models.{name}.filters: found {len(filters)} convolutions, each of which halves "
+                f"the image, for an image of {self.image_size} pixels; allowed: at most "
+                f"{self.image_size.bit_length() - 1}"
+            )
 
     def model(self, name: str) -> ModelSettings:
         """Settings of one model.
@@ -158,49 +163,69 @@ class Params(Settings):
 
 
 def load_params(path: Path) -> Params:
-    """Read and check a params file, with the YAML parser that DVC uses, so that both agree.
+    """Read and check a params file.
 
     Raises:
         LatentlabError: With one line for each fault: the key, what was found, what is allowed.
     """
-    try:
-        values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (YAMLError, ValueError, RecursionError) as error:
-        # A ValueError is a byte that is no UTF-8, or a value that its tag or form belies.
-        raise LatentlabError(f"{path}: not valid YAML: {error}") from error
-    if not isinstance(values, dict):
-        raise LatentlabError(f"{path}: found {values!r} where a mapping of keys to values belongs")
-    for old, new in RENAMED.items():
-        if _has(values, old):
-            raise LatentlabError(f"{path}: {old} is called {new} now; rename it (CHANGELOG.md)")
+    values = _read_mapping(path)
+    _check_renamed_keys(path, values)
     try:
         return Params.model_validate(values)
     except ValidationError as error:
-        found = error.errors()
-        # A list is too short for want of its faulty entries: those are named already.
-        inner = {fault["loc"][:-1] for fault in found}
-        told = [f for f in found if f["type"] != "too_short" or f["loc"] not in inner]
-        faults = "\n".join(f"  {_sentence(fault)}" for fault in told)
-        raise LatentlabError(f"{path} is not valid:\n{faults}") from error
+        raise LatentlabError(f"{path} is not valid:\n{_describe_faults(error)}") from error
 
 
-def _has(values: dict[str, Any], key: str) -> bool:
+def _read_mapping(path: Path) -> dict[str, Any]:
+    """The content of a YAML file, read with the parser that DVC uses, so that both agree."""
+    try:
+        values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    # The parser raises a ValueError for bytes that are not UTF-8 and for values that do not fit
+    # their tag, such as a date with month 13.
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise LatentlabError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise LatentlabError(f"{path}: found {values!r} where a mapping of keys to values belongs")
+    return values
+
+
+def _check_renamed_keys(path: Path, values: dict[str, Any]) -> None:
+    """Refuse keys of an older version with their new names."""
+    old = [key for key in RENAMED if _has_key(values, key)]
+    if old:
+        lines = "\n".join(f"  {key}: renamed to {RENAMED[key]}" for key in old)
+        raise LatentlabError(
+            f"{path} has keys of an older version; rename them (see CHANGELOG.md):\n{lines}"
+        )
+
+
+def _has_key(values: dict[str, Any], key: str) -> bool:
     """Whether nested mappings hold a dotted key."""
-    place: Any = values
+    section: Any = values
     for part in key.split("."):
-        if not isinstance(place, dict) or part not in place:
+        if not isinstance(section, dict) or part not in section:
             return False
-        place = place[part]
+        section = section[part]
     return True
 
 
-def _sentence(fault: Any) -> str:
+def _describe_faults(error: ValidationError) -> str:
+    """One indented line for each fault."""
+    faults = error.errors()
+    # A list also counts as too short when its entries are invalid; those are reported already.
+    parents = {fault["loc"][:-1] for fault in faults}
+    reported = [f for f in faults if f["type"] != "too_short" or f["loc"] not in parents]
+    return "\n".join(f"  {_describe(fault)}" for fault in reported)
+
+
+def _describe(fault: Any) -> str:
     """One fault as ``key: found VALUE; what is allowed``."""
     location = [str(part) for part in fault["loc"]]
     # A discriminated union puts its tag into the location: data.anomalies.classes.classes.
     if location[:2] == ["data", "anomalies"] and len(location) > 2:
         del location[2]
     key = ".".join(location)
+    # Params are tuples in Python and lists in YAML.
     message = (
         fault["msg"]
         .removeprefix("Value error, ")
@@ -212,9 +237,9 @@ def _sentence(fault: Any) -> str:
         return f"{key}{'.' if message.startswith('kind: ') else ': '}{message}" if key else message
     if fault["type"] == "string_pattern_mismatch":
         return (
-            f"{key.removesuffix('.[key]')}: found {fault['input']!r}; a model's name is made of "
-            "small letters, digits and _, and begins with a letter"
+            f"{key.removesuffix('.[key]')}: found {fault['input']!r}; a model's name consists of "
+            "lowercase letters, digits and _, and begins with a letter"
         )
     if fault["type"] == "missing":
-        return f"{key}: missing; the file must name every key"
+        return f"{key}: missing; the file must contain every key"
     return f"{key}: found {fault['input']!r}; {message[0].lower()}{message[1:]}"

@@ -1,9 +1,10 @@
-"""Pixel ranges, and images brought from one to the other."""
+"""Pixel ranges, and conversion of images between bytes and floats."""
 
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
+
+from latentlab.arrays import Bytes, Float32s
 
 PixelRange = Literal["unit", "symmetric"]
 
@@ -13,8 +14,8 @@ PIXEL_BOUNDS: dict[PixelRange, tuple[float, float]] = {
 }
 
 
-def to_range(images: npt.NDArray[np.uint8], pixel_range: PixelRange) -> npt.NDArray[np.float32]:
-    """Bytes as floats in a pixel range.
+def to_range(images: Bytes, pixel_range: PixelRange) -> Float32s:
+    """Bytes as floats in a pixel range, the same shape.
 
     Example:
         >>> to_range(np.array([0, 255], np.uint8), "symmetric").tolist()
@@ -24,7 +25,7 @@ def to_range(images: npt.NDArray[np.uint8], pixel_range: PixelRange) -> npt.NDAr
     return images.astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
 
 
-def to_unit(pixels: npt.NDArray[np.float32], pixel_range: PixelRange) -> npt.NDArray[np.float32]:
-    """Floats of a pixel range brought to ``[0, 1]``, to be shown or compared."""
+def to_unit(pixels: Float32s, pixel_range: PixelRange) -> Float32s:
+    """Floats of a pixel range mapped linearly to ``[0, 1]``, the same shape."""
     low, high = PIXEL_BOUNDS[pixel_range]
     return (pixels - np.float32(low)) / np.float32(high - low)

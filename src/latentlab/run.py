@@ -1,124 +1,109 @@
-"""All that the pipeline knows of one model, read back for pictures and tables."""
+"""One run opened: the images, latents, mixture, history and network of one trained model."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import TYPE_CHECKING, final
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from latentlab.arrays import Split
+from latentlab.data.processed import ImageSplit, read_about, read_split
 from latentlab.errors import LatentlabError
-from latentlab.files import REMEDY
 from latentlab.latents.arrays import Latents, read_latents
+from latentlab.mixture.bic import read_bic
 from latentlab.mixture.mixture import Mixture, load_mixture
+from latentlab.training.history import read_history
+
+if TYPE_CHECKING:
+    from latentlab.models.base import ImageModel
 
 
 @final
 @dataclass(frozen=True)
-class Results:
-    """What the stages wrote about one model.
+class Run:
+    """What the stages up to ``fit_gmm`` made of one model, read-only.
 
     Attributes:
-        model: Its name.
-        history: One row an epoch.
-        train: Latents of the training images.
-        train_labels: Classes of the training images, shape ``(N,)``.
-        test: Latents of the test images, with reconstructions.
-        anomalies: The same of the anomalies.
-        mixture: Fitted on the train latents.
-        candidates: Columns components, bic; a row for each number of components compared.
-        scores: Columns group, metric, value, low, high.
-        confusion: True classes by the class of the cluster; ``None`` without labels.
-        roc: Columns score, false_positive_rate, true_positive_rate; ``None`` without anomalies.
-        precision_recall: Columns recall, precision, of the headline score; ``None`` without
-            anomalies.
-        dimensions: Columns dimension, mean_variance, and kl of a variational model.
-        suspicion: Columns split, anomaly_score, and each score by its name; a row for each test
-            image, then for each anomaly.
+        name: The model's name, a key of ``models`` in ``params.yaml``.
+        class_names: One name for each label; empty without classes.
+        splits: Images and labels of the splits that were opened.
+        latents: Latents of the same splits, in the same order of images.
+        mixture: Gaussian mixture fitted on the train latents.
+        bic: Columns n_components, bic: one row per number of components compared; may be empty.
+        history: One row per epoch: losses of train and validation, and ``is_best``.
+        model: The trained network on its device; ``None`` where a stage decodes nothing.
     """
 
-    model: str
-    history: pd.DataFrame
-    train: Latents
-    train_labels: npt.NDArray[np.int64]
-    test: Latents
-    anomalies: Latents
+    name: str
+    class_names: tuple[str, ...]
+    splits: Mapping[Split, ImageSplit]
+    latents: Mapping[Split, Latents]
     mixture: Mixture
-    candidates: pd.DataFrame
-    scores: pd.DataFrame
-    confusion: pd.DataFrame | None
-    roc: pd.DataFrame | None
-    precision_recall: pd.DataFrame | None
-    dimensions: pd.DataFrame
-    suspicion: pd.DataFrame
+    bic: pd.DataFrame
+    history: pd.DataFrame
+    model: ImageModel | None
 
-    def score(self, group: str, metric: str) -> float:
-        """One figure of the scores.
+    def network(self) -> ImageModel:
+        """The trained network.
 
         Raises:
-            LatentlabError: If it is not there.
+            ValueError: If the run was opened without it.
         """
-        chosen = (self.scores["group"] == group) & (self.scores["metric"] == metric)
-        if chosen.sum() != 1:
-            raise LatentlabError(f"scores.csv of {self.model} has no {group} {metric}; {REMEDY}")
-        return float(self.scores.loc[chosen, "value"].item())
+        if self.model is None:
+            raise ValueError(f"run {self.name} was opened without its network: pass model=")
+        return self.model
 
 
-def read_results(
-    model: str,
-    models: Path,
+def open_run(
+    name: str,
+    *,
+    processed: Mapping[Split, Path],
+    about: Path,
     latents: Path,
-    evaluated: Path,
-    train_labels: npt.NDArray[np.int64],
-) -> Results:
-    """Read what the stages wrote about one model.
+    models: Path,
+    model: ImageModel | None = None,
+) -> Run:
+    """Open what the stages wrote about one model; arrays are memory-mapped.
 
     Args:
-        model: Its name, a folder in each of the others.
-        models: Of histories and mixtures.
-        latents: Of encoded splits.
-        evaluated: Of scores and the curves behind them.
-        train_labels: Classes of the training images, shape ``(N,)``.
+        name: The model's name, which is also its folder in ``latents`` and ``models``.
+        processed: Folder of each split of the processed set that is needed.
+        about: File ``about.json`` of the processed set.
+        latents: Folder with one folder of latents per model.
+        models: Folder with one folder of mixture, history and BIC per model.
+        model: The trained network, if it is needed.
 
     Raises:
-        LatentlabError: If a file is missing or damaged.
+        LatentlabError: If a file is missing or damaged, or if files do not fit each other.
     """
-    folder = evaluated / model
-    return Results(
+    folder = models / name
+    splits = {split: read_split(path) for split, path in processed.items()}
+    run = Run(
+        name=name,
+        class_names=read_about(about).class_names,
+        splits=splits,
+        latents={
+            split: read_latents(latents / name / split, len(images.labels))
+            for split, images in splits.items()
+        },
+        mixture=load_mixture(folder / "mixture.npz"),
+        bic=read_bic(folder / "bic.csv"),
+        history=read_history(folder / "history.csv"),
         model=model,
-        history=read_table(models / model / "history.csv", "epoch", "train_total", "kept"),
-        train=read_latents(latents / model / "train", len(train_labels)),
-        train_labels=train_labels,
-        test=read_latents(latents / model / "test"),
-        anomalies=read_latents(latents / model / "anomalies"),
-        mixture=load_mixture(models / model / "mixture.npz"),
-        candidates=read_table(models / model / "candidates.csv", "components", "bic"),
-        scores=read_table(folder / "scores.csv", "group", "metric", "value", "low", "high"),
-        confusion=_read_optional(folder / "confusion.csv", "actual", "none"),
-        roc=_read_optional(folder / "roc.csv", "score", "true_positive_rate"),
-        precision_recall=_read_optional(folder / "precision_recall.csv", "recall", "precision"),
-        dimensions=read_table(folder / "dimensions.csv", "dimension", "mean_variance"),
-        suspicion=read_table(folder / "anomaly_scores.csv", "split", "anomaly_score"),
     )
+    _check_dimensions(run)
+    return run
 
 
-def read_table(path: Path, *columns: str) -> pd.DataFrame:
-    """A table with at least these columns; a column ``actual`` is the index.
-
-    Raises:
-        LatentlabError: If it is missing or damaged.
-    """
-    try:
-        # Class names are text, also where they look like numbers.
-        frame = pd.read_csv(path, dtype={"actual": str}, keep_default_na="actual" not in columns)
-        missing = [column for column in columns if column not in frame]
-        if missing:
-            raise ValueError(f"no column {missing[0]}")
-    except (OSError, ValueError) as error:
-        raise LatentlabError(f"{path}: not a readable table ({error}); {REMEDY}") from error
-    return frame.set_index("actual") if "actual" in columns else frame
-
-
-def _read_optional(path: Path, *columns: str) -> pd.DataFrame | None:
-    return read_table(path, *columns) if path.exists() else None
+def _check_dimensions(run: Run) -> None:
+    """Refuse a mixture of latents of another size."""
+    fitted = run.mixture.means.shape[1]
+    for split, latents in run.latents.items():
+        if latents.mean.shape[1] != fitted:
+            raise LatentlabError(
+                f"{run.name}: the mixture has {fitted} latent dimensions, but the latents of "
+                f"{split} have {latents.mean.shape[1]}; make both again with `dvc repro`"
+            )

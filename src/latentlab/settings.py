@@ -1,7 +1,7 @@
 """The base class of all settings, and the bounded numbers that settings share.
 
-Settings are frozen and closed: an unknown key, a missing key and a value out of range are refused
-by name. They have no defaults, so that ``params.yaml`` is the whole truth about a run.
+Settings are frozen and closed: an unknown key, a missing key and a value out of range are errors
+that name the key. They have no defaults, so that ``params.yaml`` describes a run completely.
 """
 
 from typing import Annotated, Any, Literal
@@ -12,7 +12,7 @@ from latentlab.errors import choices
 
 Device = Literal["cpu", "cuda", "auto"]
 
-# Bounds catch a slip of the finger that would fill the memory; none limits a real run.
+# The upper bounds catch typing errors that would exhaust memory; no real run reaches them.
 PositiveInt = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Width = Annotated[int, Field(ge=1, le=65_536)]
 PositiveFloat = Annotated[float, Field(ge=1e-6, le=1e6)]
@@ -26,8 +26,8 @@ class Settings(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _name_unknown_keys(cls, values: Any) -> Any:
-        """Refuse unknown keys with the keys that are known, which ``extra`` would not name."""
+    def _refuse_unknown_keys(cls, values: Any) -> Any:
+        """Refuse an unknown key with a list of the known ones, which ``extra`` does not give."""
         if isinstance(values, dict):
             for key in sorted(map(str, set(values) - set(cls.model_fields))):
                 raise ValueError(f"unknown key {key!r}; {choices(key, cls.model_fields)}")

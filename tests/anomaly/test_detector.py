@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist, mahalanobis
 
-from latentlab.anomaly.detector import anomaly_scores, standardized
+from latentlab.anomaly.detector import AnomalyDetector
+from latentlab.anomaly.storage import save_detector
+from latentlab.errors import LatentlabError
 from latentlab.latents.arrays import Latents
 from latentlab.mixture.fitting import fit_mixture
 
@@ -32,71 +34,110 @@ def mixture(params):
     return fit_mixture(TRAIN.mean, np.full(200, -1), classes=0, settings=settings, seed=0)
 
 
+def detector_of(mixture, train=TRAIN, validation=VALIDATION, score="combined", quantile=0.95):
+    fitted = AnomalyDetector.fit(train, mixture, n_neighbors=4)
+    return fitted.calibrate(validation, score, quantile)
+
+
 @pytest.fixture
-def scores(mixture):
-    return anomaly_scores(TRAIN, VALIDATION, {"test": TEST}, mixture, neighbors=4)
+def detector(mixture):
+    return detector_of(mixture)
+
+
+@pytest.fixture
+def scores(detector):
+    return detector.score(TEST)
 
 
 def test_the_objective_is_loss_plus_kl_and_only_of_variational_models(scores, mixture):
-    np.testing.assert_allclose(scores["test"]["objective"], TEST.reconstruction + TEST.kl)
-    plain = latents_of(TEST.mean, variational=False)
-    found = anomaly_scores(TRAIN, VALIDATION, {"test": plain}, mixture, neighbors=4)
-    assert "objective" not in found["test"]
+    np.testing.assert_allclose(scores["objective"], TEST.reconstruction + TEST.kl)
+    plain = TEST._replace(log_var=None, kl=None)
+    assert "objective" not in detector_of(mixture).score(plain)
 
 
-def test_density_is_that_of_the_mixture_turned_round(scores, mixture):
-    np.testing.assert_allclose(scores["test"]["density"], -mixture.log_density(TEST.mean))
+def test_a_score_that_the_model_lacks_cannot_be_the_headline(mixture):
+    plain = VALIDATION._replace(log_var=None, kl=None)
+    with pytest.raises(LatentlabError, match="the model has no score 'objective'"):
+        detector_of(mixture, validation=plain, score="objective")
+
+
+def test_density_is_the_negative_log_density_of_the_mixture(scores, mixture):
+    np.testing.assert_allclose(scores["density"], -mixture.score_samples(TEST.mean))
 
 
 def test_mahalanobis_is_that_of_scipy(scores):
     points = TRAIN.mean.astype(float)
     inverse = np.linalg.inv(np.cov(points, rowvar=False, bias=True))
     expected = [mahalanobis(mean, points.mean(axis=0), inverse) for mean in TEST.mean]
-    np.testing.assert_allclose(scores["test"]["mahalanobis"], expected, rtol=1e-5)
+    np.testing.assert_allclose(scores["mahalanobis"], expected, rtol=1e-5)
 
 
 def test_neighbors_is_the_distance_to_the_fourth_nearest(scores):
     expected = np.sort(cdist(TEST.mean, TRAIN.mean), axis=1)[:, 3]
-    np.testing.assert_allclose(scores["test"]["neighbors"], expected, rtol=1e-4)
+    np.testing.assert_allclose(scores["neighbors"], expected, rtol=1e-4)
 
 
-def test_an_image_is_not_its_own_neighbor_where_train_calibrates(mixture):
+def test_no_image_is_its_own_neighbor_where_train_calibrates(mixture):
     nothing = latents_of(np.zeros((0, 3)))
-    found = anomaly_scores(TRAIN, nothing, {"none": nothing}, mixture, neighbors=4)
+    found = detector_of(mixture, validation=nothing, score="neighbors")
     expected = np.sort(cdist(TRAIN.mean, TRAIN.mean), axis=1)[:, 4]
-    np.testing.assert_allclose(found["calibration"]["neighbors"], expected, rtol=1e-3)
-    assert all(len(values) == 0 for values in found["none"].values())
+    assert found.median == pytest.approx(np.median(expected), rel=1e-3)
+    assert all(len(values) == 0 for values in found.score(nothing).values())
 
 
-def test_the_combination_weighs_both_by_validation(scores):
-    normal = scores["calibration"]
+def test_combined_averages_logarithms_standardized_by_validation(detector, scores):
+    normal, expected = detector.score(VALIDATION), []
     assert normal["combined"].mean() == pytest.approx(0, abs=1e-9)
-    parts = [
-        standardized(scores["test"][name], normal[name])
-        for name in ("reconstruction", "neighbors")
+    for name in ("reconstruction", "neighbors"):
+        logs = np.log(normal[name])
+        expected.append((np.log(scores[name]) - np.mean(logs)) / np.std(logs))
+    np.testing.assert_allclose(scores["combined"], sum(expected) / 2, rtol=1e-9)
+
+
+@pytest.mark.parametrize("quantile", [0.8, 0.95])
+def test_median_and_threshold_are_quantiles_of_validation(mixture, quantile):
+    found = detector_of(mixture, score="reconstruction", quantile=quantile)
+    assert found.headline == "reconstruction"
+    errors = VALIDATION.squared_error
+    assert found.median == pytest.approx(np.median(errors))
+    assert np.mean(errors > found.threshold) == pytest.approx(1 - quantile, abs=1 / len(errors))
+
+
+def test_normalized_scores_are_those_computed_by_hand(mixture):
+    errors = np.arange(1, 42, dtype=np.float32)  # median 21, quantile 0.75 is 31
+    validation = latents_of(RNG.normal(0, 1, (41, 3)))._replace(squared_error=errors)
+    found = detector_of(mixture, validation=validation, score="reconstruction", quantile=0.75)
+    np.testing.assert_allclose(found.normalize(np.array([21, 31, 26, 11])), [0, 1, 0.5, -1])
+
+
+def test_equal_scores_of_normal_images_are_the_threshold(mixture):
+    validation = VALIDATION._replace(squared_error=np.full(40, 2, np.float32))
+    found = detector_of(mixture, validation=validation, score="reconstruction")
+    np.testing.assert_allclose(found.normalize(np.array([2.0, 3.0])), [1, 2])
+
+
+def test_a_detector_that_is_not_calibrated_is_refused(mixture, tmp_path):
+    fitted = AnomalyDetector.fit(TRAIN, mixture, n_neighbors=4)
+    for use in (lambda: fitted.score(TEST), lambda: save_detector(fitted, tmp_path / "d.npz")):
+        with pytest.raises(LatentlabError, match="not calibrated"):
+            use()
+
+
+def test_a_calibrated_detector_holds_the_means_of_train_only(detector):
+    assert [name for name, array in detector.train._asdict().items() if array is not None] == [
+        "mean"
     ]
-    np.testing.assert_allclose(scores["test"]["combined"], np.mean(parts, axis=0))
-    assert np.std(standardized(normal["neighbors"], normal["neighbors"])) == pytest.approx(1)
 
 
-def test_validation_calibrates_and_not_train(scores):
-    np.testing.assert_allclose(
-        scores["calibration"]["reconstruction"], VALIDATION.squared_error, rtol=1e-6
-    )
-
-
-def test_a_dimension_that_never_moves_does_not_count_infinitely(mixture):
+def test_a_constant_dimension_does_not_count_infinitely(mixture):
     flat = TRAIN._replace(mean=TRAIN.mean * np.array([1, 1, 0], np.float32))
-    found = anomaly_scores(flat, VALIDATION, {"test": TEST}, mixture, neighbors=4)
-    assert np.isfinite(found["test"]["mahalanobis"]).all()
+    assert np.isfinite(detector_of(mixture, train=flat).score(TEST)["mahalanobis"]).all()
 
 
-def test_a_copy_of_a_training_image_does_not_spoil_the_combination(mixture):
+def test_a_copy_of_a_train_image_does_not_dominate_combined(mixture):
     mean = TRAIN.mean.copy()
     mean[:6] = VALIDATION.mean[0]
-    copied = TRAIN._replace(mean=mean)
-    found = anomaly_scores(copied, VALIDATION, {"test": TEST}, mixture, neighbors=4)
-    assert found["calibration"]["neighbors"].min() == pytest.approx(0, abs=1e-3)
-    with_it = found["test"]["combined"]
-    without = anomaly_scores(TRAIN, VALIDATION, {"test": TEST}, mixture, neighbors=4)
-    assert np.corrcoef(with_it, without["test"]["combined"])[0, 1] > 0.9
+    copied = detector_of(mixture, train=TRAIN._replace(mean=mean))
+    assert copied.score(VALIDATION)["neighbors"].min() == pytest.approx(0, abs=1e-3)
+    pair = [found.score(TEST)["combined"] for found in (copied, detector_of(mixture))]
+    assert np.corrcoef(*pair)[0, 1] > 0.9

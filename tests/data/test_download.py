@@ -1,4 +1,4 @@
-"""Known files: where they are found, and that a wrong one never passes."""
+"""Known files: where they are searched, and that a wrong one is never accepted."""
 
 import gzip
 import hashlib
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from latentlab.data import download as sources
-from latentlab.data.download import KnownFile, Places, find, find_folder
+from latentlab.data import download as download
+from latentlab.data.download import KnownFile, SearchPath, find, find_folder
 from latentlab.errors import LatentlabError
 
 CONTENT = bytes(range(256)) * 40
@@ -21,9 +21,9 @@ FILE = KnownFile("images-idx3-ubyte", len(CONTENT), hashlib.sha256(CONTENT).hexd
 
 
 @pytest.fixture
-def places(tmp_path):
+def search(tmp_path):
     def made(*mirrors, **changes):
-        return Places(tmp_path / "cache", tuple(map(str, mirrors)), **changes)
+        return SearchPath(tmp_path / "cache", tuple(map(str, mirrors)), **changes)
 
     return made
 
@@ -36,20 +36,20 @@ def mirror(folder, content, name=FILE.name):
 
 @pytest.fixture
 def server(tmp_path):
-    """A web server over a folder of its own, with the paths that were asked for."""
+    """A web server over a folder of its own, with the paths that were requested."""
     root = tmp_path / "www"
     root.mkdir()
-    asked = []
+    requested = []
 
     class Handler(SimpleHTTPRequestHandler):
         def log_request(self, *_):
-            asked.append(self.path)
+            requested.append(self.path)
 
         def log_error(self, *_):
             pass
 
     with serving(partial(Handler, directory=str(root))) as address:
-        yield root, address, asked
+        yield root, address, requested
 
 
 @contextmanager
@@ -80,29 +80,29 @@ def answering(answer):
         yield address
 
 
-def test_plain_and_gzipped_files_are_found(places, tmp_path):
-    assert find(FILE, places(mirror(tmp_path / "plain", CONTENT))) == CONTENT
+def test_plain_and_gzipped_files_are_found(search, tmp_path):
+    assert find(FILE, search(mirror(tmp_path / "plain", CONTENT))) == CONTENT
     packed = mirror(tmp_path / "packed", gzip.compress(CONTENT), f"{FILE.name}.gz")
-    assert find(FILE, places(packed)) == CONTENT
+    assert find(FILE, search(packed)) == CONTENT
 
 
-def test_a_mirror_may_have_the_data_set_in_a_folder(places, tmp_path):
+def test_a_mirror_may_have_the_data_set_in_a_folder(search, tmp_path):
     mirror(tmp_path / "m" / "MNIST" / "raw", CONTENT)
-    assert find(FILE, places(tmp_path / "m", folders=("mnist", "MNIST/raw"))) == CONTENT
+    assert find(FILE, search(tmp_path / "m", folders=("mnist", "MNIST/raw"))) == CONTENT
 
 
-def test_the_order_is_cache_mirrors_machine_network(places, tmp_path, server):
-    """Each place is asked only when those before it have nothing right."""
-    root, address, asked = server
+def test_the_order_is_cache_mirrors_system_network(search, tmp_path, server):
+    """A place is tried only when those before it do not have the file."""
+    root, address, requested = server
     mirror(root, CONTENT)
-    machine = mirror(tmp_path / "machine", CONTENT)
-    assert find(FILE, places(tmp_path / "none", machine=(str(machine),), official=(address,)))
-    assert asked == []
-    assert find(FILE, places(tmp_path / "none", official=(address,))) == CONTENT
-    assert asked == [f"/{FILE.name}.gz", f"/{FILE.name}"]
+    system = mirror(tmp_path / "system", CONTENT)
+    assert find(FILE, search(tmp_path / "none", system=(str(system),), official=(address,)))
+    assert requested == []
+    assert find(FILE, search(tmp_path / "none", official=(address,))) == CONTENT
+    assert requested == [f"/{FILE.name}.gz", f"/{FILE.name}"]
     assert (tmp_path / "cache" / FILE.name).read_bytes() == CONTENT
-    assert find(FILE, places(official=(address,))) == CONTENT
-    assert len(asked) == 2
+    assert find(FILE, search(official=(address,))) == CONTENT
+    assert len(requested) == 2
 
 
 DAMAGED = {
@@ -126,48 +126,48 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize(("name", "content", "reason"), DAMAGED.values(), ids=DAMAGED)
-def test_a_damaged_mirror_is_told_and_the_next_place_is_asked(
-    name, content, reason, places, tmp_path
+def test_a_damaged_mirror_is_reported_and_the_next_place_is_tried(
+    name, content, reason, search, tmp_path
 ):
     bad = mirror(tmp_path / "bad", content, name)
-    with pytest.raises(LatentlabError, match="was found nowhere") as caught:
-        find(FILE, places(bad))
+    with pytest.raises(LatentlabError, match="was not found") as caught:
+        find(FILE, search(bad))
     assert f"{bad / name}: " in str(caught.value)
     assert reason in str(caught.value)
     good = mirror(tmp_path / "good", CONTENT)
-    assert find(FILE, places(bad, good)) == CONTENT
+    assert find(FILE, search(bad, good)) == CONTENT
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_good_file_in_the_cache_stays_good(places, tmp_path):
+def test_a_good_file_in_the_cache_stays_good(search, tmp_path):
     cached = mirror(tmp_path / "cache", CONTENT)
     bad = mirror(tmp_path / "bad", CONTENT[::-1])
-    assert find(FILE, places(bad)) == CONTENT
+    assert find(FILE, search(bad)) == CONTENT
     assert (cached / FILE.name).read_bytes() == CONTENT
 
 
-def test_a_damaged_cache_is_replaced_from_the_network(places, tmp_path, server):
+def test_a_damaged_cache_is_replaced_from_the_network(search, tmp_path, server):
     root, address, _ = server
     mirror(root, gzip.compress(CONTENT), f"{FILE.name}.gz")
     mirror(tmp_path / "cache", CONTENT[:-1])
-    assert find(FILE, places(official=(address,))) == CONTENT
+    assert find(FILE, search(official=(address,))) == CONTENT
     assert (tmp_path / "cache" / FILE.name).read_bytes() == CONTENT
 
 
-def test_nothing_wrong_reaches_the_cache(places, tmp_path, server):
+def test_a_wrong_file_is_never_cached(search, tmp_path, server):
     root, address, _ = server
     mirror(root, gzip.compress(CONTENT[:-1]), f"{FILE.name}.gz")
-    with pytest.raises(LatentlabError, match="was found nowhere"):
-        find(FILE, places(official=(address,)))
+    with pytest.raises(LatentlabError, match="was not found"):
+        find(FILE, search(official=(address,)))
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_connection_that_breaks_off_is_tried_again(places, monkeypatch, server):
+def test_a_broken_connection_is_retried(search, monkeypatch, server):
     """Half of the content under the full length, twice; then all of it."""
     root, address, _ = server
     mirror(root, CONTENT)
-    monkeypatch.setattr(sources, "PAUSES", (0.0, 0.0))
-    real, calls = sources.urlopen, []
+    monkeypatch.setattr(download, "PAUSES", (0.0, 0.0))
+    real, calls = download.urlopen, []
 
     def breaking(request, timeout):
         response = real(request, timeout=timeout)
@@ -177,13 +177,13 @@ def test_a_connection_that_breaks_off_is_tried_again(places, monkeypatch, server
             response.read = io.BytesIO(content).read
         return response
 
-    monkeypatch.setattr(sources, "urlopen", breaking)
-    assert find(FILE, places(official=(address,))) == CONTENT
+    monkeypatch.setattr(download, "urlopen", breaking)
+    assert find(FILE, search(official=(address,))) == CONTENT
     assert calls == 3 * [f"{address}/{FILE.name}"]
 
 
 OK = b"HTTP/1.0 200 OK\r\n"
-STRANGE_ANSWERS = {
+BAD_RESPONSES = {
     "no web server": (b"SSH-2.0-OpenSSH\r\n\r\n", "SSH-2.0"),
     "length that is no number": (OK + b"Content-Length: abc\r\n\r\n", "abc"),
     "broken chunks": (
@@ -198,22 +198,22 @@ STRANGE_ANSWERS = {
 }
 
 
-@pytest.mark.parametrize(("answer", "reason"), STRANGE_ANSWERS.values(), ids=STRANGE_ANSWERS)
-def test_a_strange_answer_is_told_and_the_next_place_is_asked(
-    answer, reason, places, tmp_path, monkeypatch
+@pytest.mark.parametrize(("answer", "reason"), BAD_RESPONSES.values(), ids=BAD_RESPONSES)
+def test_a_bad_response_is_reported_and_the_next_place_is_tried(
+    answer, reason, search, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(sources, "PAUSES", (0.0,))
+    monkeypatch.setattr(download, "PAUSES", (0.0,))
     good = mirror(tmp_path / "good", CONTENT)
     with answering(answer) as address:
-        with pytest.raises(LatentlabError, match="was found nowhere") as caught:
-            find(FILE, places(address))
+        with pytest.raises(LatentlabError, match="was not found") as caught:
+            find(FILE, search(address))
         (line,) = (line for line in str(caught.value).splitlines() if f"{FILE.name}: " in line)
         assert line.startswith(f"  {address}/{FILE.name}: ")
         assert reason in line
-        assert find(FILE, places(address, good)) == CONTENT
+        assert find(FILE, search(address, good)) == CONTENT
 
 
-STRANGE_PLACES = {
+BAD_PLACES = {
     "no host": "http://[x",
     "no port": "http://localhost:abc",
     "label too long": f"http://{'a' * 80}.com",
@@ -222,38 +222,40 @@ STRANGE_PLACES = {
 }
 
 
-@pytest.mark.parametrize("place", STRANGE_PLACES.values(), ids=STRANGE_PLACES)
-def test_a_place_that_is_none_is_told_and_the_next_is_asked(place, places, tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "PAUSES", (0.0,))
-    with pytest.raises(LatentlabError, match="was found nowhere") as caught:
-        find(FILE, places(place))
+@pytest.mark.parametrize("place", BAD_PLACES.values(), ids=BAD_PLACES)
+def test_an_invalid_place_is_reported_and_the_next_is_tried(place, search, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "PAUSES", (0.0,))
+    with pytest.raises(LatentlabError, match="was not found") as caught:
+        find(FILE, search(place))
     assert f"  {place}" in str(caught.value)
     good = mirror(tmp_path / "good", CONTENT)
-    assert find(FILE, places(place, good)) == CONTENT
+    assert find(FILE, search(place, good)) == CONTENT
 
 
-def test_a_place_that_forbids_to_look_is_told_and_the_next_is_asked(places, tmp_path, monkeypatch):
-    """Nothing is forbidden to root, so the refusal of the system is played."""
+def test_a_place_without_permission_is_reported_and_the_next_is_tried(
+    search, tmp_path, monkeypatch
+):
+    """Root may read everything, so the refusal of the system is simulated."""
     forbidden, good = tmp_path / "forbidden", mirror(tmp_path / "good", CONTENT)
     (good / "lfw_funneled").mkdir()
 
-    def refusing(look):
-        def looked(path, **options):
+    def refusing(check):
+        def checked(path, **options):
             if path.is_relative_to(forbidden):
                 raise PermissionError(13, "Permission denied", str(path))
-            return look(path, **options)
+            return check(path, **options)
 
-        return looked
+        return checked
 
     for name in ("is_file", "is_dir"):
         monkeypatch.setattr(Path, name, refusing(getattr(Path, name)))
     with pytest.raises(LatentlabError, match=f"{forbidden / FILE.name}: Permission denied"):
-        find(FILE, places(forbidden))
-    assert find(FILE, places(forbidden, good)) == CONTENT
-    assert find_folder("lfw_funneled", places(forbidden, good)) == good / "lfw_funneled"
+        find(FILE, search(forbidden))
+    assert find(FILE, search(forbidden, good)) == CONTENT
+    assert find_folder("lfw_funneled", search(forbidden, good)) == good / "lfw_funneled"
 
 
-def test_a_server_that_does_not_stop_is_left(places):
+def test_a_download_that_is_too_large_is_stopped(search):
     left = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -273,27 +275,27 @@ def test_a_server_that_does_not_stop_is_left(places):
         serving(Handler) as address,
         pytest.raises(LatentlabError, match="more than the 10,240 bytes expected"),
     ):
-        find(FILE, places(address))
+        find(FILE, search(address))
     assert left == [f"/{FILE.name}.gz", f"/{FILE.name}"]
 
 
-def test_capitals_make_no_other_address(places, server):
+def test_the_scheme_of_a_url_may_be_upper_case(search, server):
     root, address, _ = server
     mirror(root, CONTENT)
-    assert find(FILE, places(address.replace("http", "HTTP"))) == CONTENT
+    assert find(FILE, search(address.replace("http", "HTTP"))) == CONTENT
 
 
-def test_a_cache_that_cannot_be_written_to_is_refused(places, tmp_path, server):
+def test_a_cache_that_cannot_be_written_to_is_refused(search, tmp_path, server):
     root, address, _ = server
     mirror(root, CONTENT)
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(LatentlabError, match=r"cache cannot be written to .*--cache"):
-        find(FILE, places(address))
+        find(FILE, search(address))
 
 
-def test_the_error_names_every_place_and_the_ways_out(places, tmp_path):
+def test_the_error_lists_every_place_and_what_to_do(search, tmp_path):
     with pytest.raises(LatentlabError) as caught:
-        find(FILE, places(tmp_path / "m", machine=("/usr/share/nothing",), folders=("mnist",)))
+        find(FILE, search(tmp_path / "m", system=("/usr/share/nothing",), folders=("mnist",)))
     text = str(caught.value)
     for part in (
         f"{tmp_path / 'cache'}: no images-idx3-ubyte, nor in mnist",
@@ -306,14 +308,14 @@ def test_the_error_names_every_place_and_the_ways_out(places, tmp_path):
         assert part in text
 
 
-def test_an_archive_is_known_by_its_packed_content(places, tmp_path):
+def test_an_archive_is_verified_without_unpacking(search, tmp_path):
     content = gzip.compress(CONTENT, mtime=0)
     file = KnownFile("set.tgz", len(content), hashlib.sha256(content).hexdigest())
-    assert find(file, places(mirror(tmp_path / "m", content, "set.tgz"))) == content
+    assert find(file, search(mirror(tmp_path / "m", content, "set.tgz"))) == content
 
 
-def test_folders_are_found_in_mirrors_only(places, tmp_path):
+def test_folders_are_found_in_mirrors_only(search, tmp_path):
     (tmp_path / "m" / "lfw_home" / "lfw_funneled").mkdir(parents=True)
-    found = find_folder("lfw_funneled", places("http://x", tmp_path / "m", folders=("lfw_home",)))
+    found = find_folder("lfw_funneled", search("http://x", tmp_path / "m", folders=("lfw_home",)))
     assert found == tmp_path / "m" / "lfw_home" / "lfw_funneled"
-    assert find_folder("lfw_funneled", places(tmp_path / "other")) is None
+    assert find_folder("lfw_funneled", search(tmp_path / "other")) is None

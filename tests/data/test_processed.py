@@ -1,10 +1,22 @@
+"""The processed data set on disk: what is written is read back, and damage is refused."""
+
+import hashlib
+from functools import partial
+
 import numpy as np
 import pytest
 
-from latentlab.data.processed import About, binarized, read_about, read_split, write_about
+from latentlab.data.processed import (
+    About,
+    read_about,
+    read_intensities,
+    read_split,
+    write_about,
+    write_split,
+)
+from latentlab.data.transforms import binarize
 from latentlab.errors import LatentlabError
 from latentlab.files import write_array, write_json
-from latentlab.pixels import to_range, to_unit
 
 
 @pytest.mark.parametrize(
@@ -30,32 +42,42 @@ def test_about_comes_back(tmp_path):
     assert read_about(tmp_path / "about.json") == about
 
 
-def test_json_about_something_else_is_refused(tmp_path):
+def test_json_of_something_else_is_refused(tmp_path):
     write_json(tmp_path / "about.json", {"dataset": "digits"})
-    with pytest.raises(LatentlabError, match=r"about\.json: not about a processed set"):
+    with pytest.raises(LatentlabError, match=r"about\.json: not the description of a processed"):
         read_about(tmp_path / "about.json")
 
 
-@pytest.mark.parametrize(("pixel_range", "ends"), [("unit", (0, 1)), ("symmetric", (-1, 1))])
-def test_ranges_end_exactly_and_come_back(pixel_range, ends):
-    every = np.arange(256, dtype=np.uint8)
-    floats = to_range(every, pixel_range)
-    assert (floats[0], floats[-1]) == pytest.approx(ends, abs=1e-6)
-    np.testing.assert_allclose(to_unit(floats, pixel_range) * 255, every, atol=1e-4)
+def written(folder, images, labels, transform=lambda batch: batch, keep_intensities=False):
+    """Digest of a split that is written in batches of two images."""
+    batches = [images[start : start + 2] for start in range(0, len(images), 2)]
+    return write_split(
+        folder, batches, labels, images.shape[1:],
+        transform=transform, keep_intensities=keep_intensities,
+    )  # fmt: skip
 
 
-def test_stochastic_pixels_are_white_as_often_as_they_are_bright():
-    gray = np.repeat(np.array([0, 1, 64, 128, 254, 255], np.uint8), 20_000)
-    drawn = binarized(gray, "stochastic", np.random.default_rng(0))
-    assert set(np.unique(drawn)) == {0, 255}
-    shares = (drawn.reshape(6, -1) == 255).mean(axis=1)
-    np.testing.assert_allclose(shares, np.array([0, 1, 64, 128, 254, 255]) / 255, atol=0.01)
-    assert shares[0] == 0
-    assert shares[-1] == 1
+def test_a_split_is_read_back_and_its_digest_is_of_images_and_labels(images, labels, tmp_path):
+    digest = written(tmp_path, images, labels)
+    back = read_split(tmp_path)
+    np.testing.assert_array_equal(back.images, images)
+    np.testing.assert_array_equal(back.labels, labels)
+    assert (back.shape, back.classes) == ((1, 8, 8), 4)
+    assert digest == hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
+    assert digest != written(tmp_path / "other", images, labels[::-1])
+    assert read_intensities(tmp_path) is None
 
 
-def test_a_threshold_needs_no_draw_and_none_changes_nothing():
-    gray = np.arange(256, dtype=np.uint8)
-    made = binarized(gray, "threshold", np.random.default_rng(0))
-    np.testing.assert_array_equal(made == 255, gray > 127)
-    assert binarized(gray, "none", np.random.default_rng(0)) is gray
+def test_a_split_without_images_has_their_shape(tmp_path):
+    written(tmp_path, np.empty((0, 1, 8, 8), np.uint8), np.empty(0, np.int64))
+    assert read_split(tmp_path).shape == (1, 8, 8)
+    assert read_split(tmp_path).classes == 0
+
+
+def test_intensities_are_the_images_before_the_transform(images, labels, tmp_path):
+    transform = partial(binarize, how="stochastic", rng=np.random.default_rng(3))
+    written(tmp_path, images, labels, transform, keep_intensities=True)
+    again = np.random.default_rng(3)
+    drawn = [binarize(images[i : i + 2], "stochastic", again) for i in range(0, len(images), 2)]
+    np.testing.assert_array_equal(read_split(tmp_path).images, np.concatenate(drawn))
+    np.testing.assert_array_equal(read_intensities(tmp_path), images)

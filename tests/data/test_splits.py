@@ -1,11 +1,12 @@
+"""Splits: stratified, seeded, disjoint, and with the chosen anomalies."""
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latentlab.data.processed import read_intensities, read_split
 from latentlab.data.sources.base import ArraySource, DataSet
-from latentlab.data.splits import Part, hold_out, split, thin, write_split
+from latentlab.data.splits import SplitOptions, split, split_off, stratified_subset
 from latentlab.errors import LatentlabError
 
 NAMES = ("ant", "bee", "cat")
@@ -16,12 +17,11 @@ def source(labels):
     return ArraySource(images.astype(np.uint8), np.asarray(labels))
 
 
-def drawn(labels, *, names=NAMES, data=None, **changes):
+def drawn(labels, *, names=NAMES, data=None, other=None, **changes):
     """Splits of a set with these labels; other parts of the data set in ``data``."""
     dataset = DataSet(names if max(labels) >= 0 else (), 8, 1, source(labels), **data or {})
-    return split(
-        dataset, **{"test_fraction": 0.2, "validation_fraction": 0.2, "seed": 0} | changes
-    )
+    options = {"test_fraction": 0.2, "validation_fraction": 0.2, "seed": 0} | changes
+    return split(dataset, SplitOptions(**options), other)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(30, 60))
@@ -46,7 +46,7 @@ def test_the_seed_decides_the_split():
     assert (first != other).any()
 
 
-def test_the_own_splits_of_a_data_set_are_kept_whole():
+def test_the_splits_that_a_data_set_has_are_used_whole():
     own = {"test": source([0, 1, 1]), "validation": source([2, 2])}
     parts = drawn(np.arange(30) % 3, data=own).parts
     assert parts["test"].source is own["test"]
@@ -55,7 +55,7 @@ def test_the_own_splits_of_a_data_set_are_kept_whole():
     assert len(parts["train"].indices) == 30
 
 
-def test_no_validation_fraction_holds_nothing_out():
+def test_a_validation_fraction_of_zero_splits_nothing_off():
     parts = drawn(np.arange(30) % 3, validation_fraction=0.0).parts
     assert len(parts["validation"].indices) == 0
     assert len(parts["train"].indices) == 24
@@ -64,11 +64,11 @@ def test_no_validation_fraction_holds_nothing_out():
 def test_a_class_of_one_image_is_refused_by_the_name_of_the_param():
     labels = np.array([0] * 9 + [1])
     with pytest.raises(LatentlabError, match=r"data\.test_fraction: 0\.2 of 10 images cannot be"):
-        hold_out(np.arange(10), labels, 0.2, 0, "data.test_fraction")
+        split_off(np.arange(10), labels, 0.2, 0, "data.test_fraction")
 
 
-def test_no_group_is_on_both_sides():
-    """Faces of one person must not be learned and tested."""
+def test_no_group_is_in_two_splits():
+    """Faces of one person must not be in train and test."""
     groups = np.repeat(np.arange(20), 3)
     splits = drawn(np.full(60, -1), data={"groups": groups})
     people = [set(groups[p.indices]) for name, p in splits.parts.items() if name != "anomalies"]
@@ -77,7 +77,7 @@ def test_no_group_is_on_both_sides():
 
 
 @pytest.mark.parametrize("classes", [(2, 0), ("cat", "ant"), (0, "cat")])
-def test_chosen_classes_are_kept_and_numbered_anew(classes):
+def test_chosen_classes_are_numbered_from_zero(classes):
     splits = drawn(np.arange(60) % 3, classes=classes)
     assert splits.class_names == ("ant", "cat")
     for name in ("train", "validation", "test"):
@@ -85,17 +85,17 @@ def test_chosen_classes_are_kept_and_numbered_anew(classes):
         np.testing.assert_array_equal(part.labels, (part.indices % 3) // 2)
 
 
-def test_digits_are_chosen_by_name_and_not_by_place():
+def test_classes_whose_names_are_numbers_are_chosen_by_name():
     dataset = DataSet(("1", "4", "8"), 8, 1, source(np.arange(60) % 3))
-    splits = split(dataset, classes=(1, 8), test_fraction=0.2, validation_fraction=0, seed=0)
+    splits = split(dataset, SplitOptions(0.2, 0, 0, classes=(1, 8)))
     assert splits.class_names == ("1", "8")
 
 
-def test_a_number_is_no_place_where_a_name_is_a_number():
-    """Class 0 of the classes 1, 4 and 8 is a slip, not the first of them."""
+def test_a_number_is_no_index_where_names_are_numbers():
+    """Class 0 of the classes 1, 4 and 8 is a mistake, not the first of them."""
     dataset = DataSet(("1", "4", "8"), 8, 1, source(np.arange(60) % 3))
     with pytest.raises(LatentlabError, match=r"data\.classes: unknown class 0; known: 1, 4, 8"):
-        split(dataset, classes=(0,), test_fraction=0.2, validation_fraction=0, seed=0)
+        split(dataset, SplitOptions(0.2, 0, 0, classes=(0,)))
 
 
 def test_a_class_without_training_image_is_refused_by_name():
@@ -108,12 +108,12 @@ def test_a_class_without_training_image_is_refused_by_name():
     assert splits.parts["test"].labels.tolist() == [0, 1]
 
 
-def test_an_unknown_class_is_refused_with_what_was_meant():
+def test_an_unknown_class_is_refused_with_a_suggestion():
     with pytest.raises(LatentlabError, match=r"data\.classes: unknown class 'bea'; known: ant, b"):
         drawn(np.arange(60) % 3, classes=["bea"])
 
 
-def test_classes_held_out_are_anomalies_and_never_trained_on():
+def test_anomaly_classes_are_never_trained_on():
     splits = drawn(np.arange(60) % 3, anomaly_classes=["bee"])
     assert splits.class_names == ("ant", "cat")
     anomalies = splits.parts["anomalies"]
@@ -124,7 +124,7 @@ def test_classes_held_out_are_anomalies_and_never_trained_on():
         assert not (splits.parts[name].indices % 3 == 1).any()
 
 
-def test_classes_held_out_come_from_the_own_test_split_where_there_is_one():
+def test_anomaly_classes_are_taken_from_the_test_images_of_the_data_set():
     test = source([0, 1, 1, 2])
     anomalies = drawn(np.arange(30) % 3, data={"test": test}, anomaly_classes=[1]).parts[
         "anomalies"
@@ -133,21 +133,21 @@ def test_classes_held_out_come_from_the_own_test_split_where_there_is_one():
     assert anomalies.indices.tolist() == [1, 2]
 
 
-def test_classes_held_out_that_the_own_test_split_lacks_come_from_train():
+def test_anomaly_classes_without_test_images_are_taken_from_train():
     own = {"test": source([0, 1])}
     parts = drawn(np.arange(30) % 3, data=own, anomaly_classes=["cat"]).parts
     assert parts["anomalies"].indices.tolist() == list(range(2, 30, 3))
     assert not set(parts["anomalies"].indices) & set(parts["train"].indices)
 
 
-def test_every_class_held_out_is_refused():
-    with pytest.raises(LatentlabError, match="every class is held out"):
+def test_all_classes_as_anomalies_are_refused():
+    with pytest.raises(LatentlabError, match="every class is an anomaly class"):
         drawn(np.arange(30) % 3, anomaly_classes=[0, 1, 2])
 
 
 def test_another_data_sets_test_images_are_anomalies():
     other = DataSet(("x",), 8, 1, source([0] * 9), test=source([0] * 4))
-    anomalies = drawn(np.arange(30) % 3, others=other).parts["anomalies"]
+    anomalies = drawn(np.arange(30) % 3, other=other).parts["anomalies"]
     assert anomalies.source is other.test
     assert len(anomalies.indices) == 4
 
@@ -156,7 +156,7 @@ def test_a_set_without_anomalies_has_none():
     assert len(drawn(np.arange(30) % 3).parts["anomalies"].indices) == 0
 
 
-def test_a_limit_thins_every_part_and_keeps_proportions():
+def test_a_limit_holds_for_every_split_and_keeps_proportions():
     labels = np.repeat([0, 1], [160, 40])
     own = {"test": source(np.repeat([0, 1], [80, 20])), "anomalies": source([-1] * 90)}
     parts = drawn(labels, names=NAMES[:2], data=own, limit=50).parts
@@ -172,11 +172,11 @@ def test_a_limit_thins_every_part_and_keeps_proportions():
 @given(
     st.lists(st.integers(1, 60), min_size=1, max_size=6), st.integers(1, 200), st.integers(0, 9)
 )
-def test_a_limit_is_met_to_the_image_and_every_class_keeps_its_share(counts, limit, seed):
+def test_a_stratified_subset_has_exactly_the_limit_and_every_class_its_share(counts, limit, seed):
     """Any limit from the number of classes up, also with a class of one image."""
     labels = np.repeat(np.arange(len(counts)), counts)
     limit = max(limit, len(counts))
-    chosen = thin(np.arange(len(labels)), labels, limit, seed)
+    chosen = stratified_subset(np.arange(len(labels)), labels, limit, seed)
     assert len(set(chosen.tolist())) == len(chosen) == min(limit, len(labels))
     assert sorted(chosen) == chosen.tolist()
     found = np.bincount(labels[chosen], minlength=len(counts))
@@ -188,53 +188,20 @@ def test_a_limit_is_met_to_the_image_and_every_class_keeps_its_share(counts, lim
         assert (found >= np.floor(shares)).all()
 
 
-def test_the_seed_decides_what_a_limit_keeps():
+def test_the_seed_decides_the_stratified_subset():
     labels = np.arange(60) % 3
-    first, again, other = (thin(np.arange(60), labels, 30, seed) for seed in (1, 1, 2))
+    first, again, other = (
+        stratified_subset(np.arange(60), labels, 30, seed) for seed in (1, 1, 2)
+    )
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
 
 def test_a_limit_below_the_number_of_classes_is_refused():
     with pytest.raises(LatentlabError, match=r"data\.limit: found 2, .* 3 classes; give 3 or mor"):
-        thin(np.arange(30), np.arange(30) % 3, 2, 0)
+        stratified_subset(np.arange(30), np.arange(30) % 3, 2, 0)
 
 
-def test_no_limit_thins_nothing():
-    assert thin(np.arange(5), np.zeros(5), None, 0).tolist() == [0, 1, 2, 3, 4]
-    assert thin(np.arange(5), np.zeros(5), 5, 0).tolist() == [0, 1, 2, 3, 4]
-
-
-def test_what_is_written_is_read_back_in_order(tmp_path):
-    labels = np.arange(30) % 2
-    images = source(labels)
-    chosen = np.array([5, 3, 8])
-    part = Part(images, chosen, labels[chosen])
-    digest = write_split(tmp_path, part, 8, 1)
-    back = read_split(tmp_path)
-    np.testing.assert_array_equal(back.images, images.images[chosen])
-    np.testing.assert_array_equal(back.labels, labels[chosen])
-    assert digest == write_split(tmp_path / "again", part, 8, 1)
-    other = Part(images, chosen[::-1], labels[chosen[::-1]])
-    assert digest != write_split(tmp_path / "other", other, 8, 1)
-
-
-def test_draws_are_kept_and_training_gets_the_gray_levels_behind_them(tmp_path):
-    part = Part(source([0, 1, 2, 0]), np.arange(4), np.array([0, 1, 2, 0]))
-    for name in ("one", "again"):
-        write_split(
-            tmp_path / name,
-            part,
-            8,
-            1,
-            binarize="stochastic",
-            rng=np.random.default_rng(3),
-            keep_intensities=True,
-        )
-    drawn = read_split(tmp_path / "one").images
-    np.testing.assert_array_equal(drawn, read_split(tmp_path / "again").images)
-    assert set(np.unique(drawn)) == {0, 255}
-    gray = read_intensities(tmp_path / "one")
-    np.testing.assert_array_equal(gray, part.source.images)
-    write_split(tmp_path / "plain", part, 8, 1, keep_intensities=True)
-    assert read_intensities(tmp_path / "plain") is None
+def test_without_limit_all_images_are_used():
+    assert stratified_subset(np.arange(5), np.zeros(5), None, 0).tolist() == [0, 1, 2, 3, 4]
+    assert stratified_subset(np.arange(5), np.zeros(5), 5, 0).tolist() == [0, 1, 2, 3, 4]

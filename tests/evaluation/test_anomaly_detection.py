@@ -5,13 +5,17 @@ from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
 from latentlab.evaluation.anomaly_detection import (
+    anomaly_scores,
     auroc,
     average_precision,
-    calibrate,
     false_positive_rate,
     precision_recall,
     roc,
 )
+from latentlab.evaluation.intervals import Bootstrap
+from tests.evaluation.tools import by_name
+
+BOOTSTRAP = Bootstrap(n_resamples=100, seed=0)
 
 RNG = np.random.default_rng(0)
 NORMAL, ANOMALOUS = RNG.normal(0, 1, 200), RNG.normal(1, 1, 50)
@@ -65,22 +69,50 @@ def test_the_false_positive_rate_is_that_of_the_curve(sensitivity):
     assert found == (lowest <= NORMAL).mean()
 
 
-@given(st.floats(0.55, 0.95))
-def test_the_threshold_leaves_its_share_of_normal_scores_above(quantile):
-    calibration = calibrate(NORMAL, quantile)
-    above = (calibration.relative(NORMAL) > 1).mean()
-    assert above == pytest.approx(1 - quantile, abs=0.01)
-    assert (calibration.relative(NORMAL) > 0).mean() == 0.5
-
-
-def test_a_relative_score_keeps_the_order_also_of_negative_scores():
-    calibration = calibrate(NORMAL - 100, 0.95)
-    np.testing.assert_array_equal(
-        np.argsort(calibration.relative(NORMAL - 100)), np.argsort(NORMAL)
+def test_anomaly_rates_are_those_at_the_threshold():
+    normal = {"reconstruction": np.arange(10.0), "density": -np.arange(10.0)}
+    anomalous = {"reconstruction": np.array([5.0, 20.0]), "density": np.array([1.0, 2.0])}
+    found = anomaly_scores(
+        normal, anomalous, headline="reconstruction", threshold=8.5, bootstrap=BOOTSTRAP
     )
+    scores = by_name(found)
+    assert scores["anomaly.threshold"] == 8.5
+    assert scores["anomaly.false_positive_rate"] == 0.1
+    assert scores["anomaly.true_positive_rate"] == 0.5
+    assert scores["anomaly.auroc"] == scores["anomaly.reconstruction.auroc"] == 0.775
+    assert scores["anomaly.density.auroc"] == 1
 
 
-def test_scores_that_are_all_the_same_still_have_a_threshold():
-    calibration = calibrate(np.ones(5), 0.95)
-    relative = calibration.relative(np.array([0.5, 1.0, 1.5]))
-    assert (relative > 1).tolist() == [False, False, True]
+def test_every_detection_metric_takes_anomalies_for_positive():
+    normal, anomalous = {"density": np.arange(10.0)}, {"density": np.array([8.5, 20.0])}
+    found = anomaly_scores(
+        normal, anomalous, headline="density", threshold=8.5, bootstrap=BOOTSTRAP
+    )
+    scores = by_name(found)
+    for group in ("anomaly", "anomaly.density"):
+        assert scores[f"{group}.average_precision"] == pytest.approx((1 + 2 / 3) / 2)
+        assert scores[f"{group}.fpr_at_95_tpr"] == 0.1
+
+
+def test_the_interval_of_an_auroc_lies_around_it():
+    found = anomaly_scores(
+        {"density": NORMAL},
+        {"density": ANOMALOUS},
+        headline="density",
+        threshold=1.0,
+        bootstrap=BOOTSTRAP,
+    )
+    for score in found:
+        if score.metric == "auroc":
+            assert 0.5 < score.low < score.value < score.high < 1
+
+
+def test_without_anomalies_there_is_no_score():
+    found = anomaly_scores(
+        {"reconstruction": np.ones(3)},
+        {"reconstruction": np.zeros(0)},
+        headline="reconstruction",
+        threshold=1.0,
+        bootstrap=BOOTSTRAP,
+    )
+    assert found == []

@@ -1,9 +1,24 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn import metrics
 
-from latentlab.evaluation.classification import calibration_error, confusion, macro_scores
-from latentlab.evaluation.clustering import ari, contingency, nmi, silhouette
+from latentlab.evaluation import clustering
+from latentlab.evaluation.clustering import (
+    ari,
+    clustering_scores,
+    contingency,
+    nmi,
+    silhouette,
+    silhouette_scores,
+    transductive_scores,
+)
+from latentlab.evaluation.intervals import Bootstrap
+from latentlab.mixture.fitting import fit_mixture
+from tests.evaluation.tools import by_name
+
+BOOTSTRAP = Bootstrap(n_resamples=100, seed=0)
 
 LABELS = np.repeat(np.arange(4), 25)
 CONSTANT = np.zeros(100, int)
@@ -84,55 +99,75 @@ def test_silhouette_is_the_mean_of_its_definition():
     assert silhouette(clusters[:, None] + 0.01 * points, clusters) > 0.9
 
 
-def test_calibration_error_is_the_gap_of_each_bin_by_its_weight():
-    confidence = np.array([0.95, 0.95, 0.95, 0.55])
-    right = np.array([True, True, False, True])
-    expected = 3 / 4 * abs(2 / 3 - 0.95) + 1 / 4 * abs(1 - 0.55)
-    assert calibration_error(confidence, right, bins=10) == pytest.approx(expected)
+def scores_of(labels, points, mixture):
+    return by_name(clustering_scores(labels, mixture.predict(points), mixture, BOOTSTRAP))
 
 
-def test_calibration_error_of_honest_confidence_is_small_and_of_bluster_large():
-    rng = np.random.default_rng(0)
-    confidence = rng.uniform(0.3, 1, 20_000)
-    assert calibration_error(confidence, rng.random(20_000) < confidence) < 0.02
-    assert calibration_error(np.ones(20_000), rng.random(20_000) < 0.6) == pytest.approx(
-        0.4, abs=0.02
+def test_scores_are_those_of_the_assigned_classes(clustered):
+    labels, points, mixture = clustered
+    scores = scores_of(labels, points, mixture)
+    predicted = mixture.one_to_one_class[mixture.predict(points)]
+    assert scores["clustering.accuracy"] == pytest.approx(
+        metrics.accuracy_score(labels, predicted)
+    )
+    assert scores["clustering.accuracy"] > 0.95
+    assert scores["clustering.nmi"] == pytest.approx(
+        metrics.normalized_mutual_info_score(labels, mixture.predict(points))
+    )
+    assert scores["clustering.ari"] == pytest.approx(
+        metrics.adjusted_rand_score(labels, mixture.predict(points))
     )
 
 
-def test_macro_scores_weigh_classes_and_not_images():
-    """90 of 100 right, but the small class is never found: recall is 1/2 and not 0.9."""
-    labels = np.repeat([0, 1], [90, 10])
-    scores = macro_scores(confusion(labels, np.zeros(100, int), 2))
-    assert scores.recall == pytest.approx(0.5)
-    assert scores.precision == pytest.approx(0.45)
-    assert scores.f1 == pytest.approx(0.5 * 2 * 0.9 / 1.9)
+def test_test_labels_take_no_part_in_the_assignment(clustered):
+    """Classes renamed on test only must all come out wrong; matching on test would mend them."""
+    labels, points, mixture = clustered
+    scores = scores_of((labels + 1) % 3, points, mixture)
+    assert scores["clustering.accuracy"] < 0.1
+    assert scores["clustering.accuracy_majority"] < 0.1
+    assert scores["clustering.nmi"] > 0.7
 
 
-def test_macro_scores_are_perfect_and_zero_where_they_should():
-    assert macro_scores(confusion(LABELS, LABELS, 4)) == (1, 1, 1)
-    assert macro_scores(confusion(LABELS, np.full(100, -1), 4)) == (0, 0, 0)
+def test_the_two_accuracies_follow_their_own_assignment(clustered):
+    labels, points, mixture = clustered
+    wrong = replace(mixture, majority_class=np.roll(mixture.majority_class, 1))
+    scores = scores_of(labels, points, wrong)
+    assert scores["clustering.accuracy"] > 0.9
+    assert scores["clustering.accuracy_majority"] < 0.1
 
 
-def test_macro_scores_are_those_of_scikit_learn_for_one_table_and_for_many():
-    rng = np.random.default_rng(2)
-    tables, expected = [], []
-    for _ in range(6):
-        labels, predicted = rng.integers(0, 3, 40), rng.integers(-1, 2, 40)
-        tables.append(confusion(labels, predicted, 3))
-        expected.append(
-            metrics.precision_recall_fscore_support(
-                labels, predicted, labels=range(3), average="macro", zero_division=0
-            )[:3]
-        )
-    assert macro_scores(tables[0]) == pytest.approx(expected[0])
-    assert np.transpose(macro_scores(np.stack(tables))) == pytest.approx(np.array(expected))
+def test_the_transductive_accuracy_matches_on_all_labels(clustered, params):
+    labels, points, _ = clustered
+    found = by_name(transductive_scores(points, (labels + 1) % 3, 3, params.gmm, seed=0))
+    assert found["clustering.accuracy_transductive"] > 0.95
 
 
-def test_a_class_that_is_absent_from_test_still_counts():
-    assert macro_scores(confusion(np.zeros(5, int), np.zeros(5, int), 2)).recall == 0.5
+def test_the_transductive_nmi_is_an_nmi(clustered, params):
+    labels, points, _ = clustered
+    found = by_name(transductive_scores(points, labels, 3, params.gmm, seed=0))
+    mixture = fit_mixture(points, labels, classes=3, settings=params.gmm, seed=0)
+    expected = metrics.normalized_mutual_info_score(labels, mixture.predict(points))
+    assert found["clustering.nmi_transductive"] == pytest.approx(expected)
 
 
-def test_confusion_counts_true_classes_in_rows_and_none_in_the_last_column():
-    counts = confusion(np.array([0, 0, 1, 1]), np.array([0, 1, -1, 1]), 2)
-    assert counts.tolist() == [[1, 1, 0], [0, 1, 1]]
+def test_the_silhouette_tells_components_that_lie_apart(clustered):
+    _, points, mixture = clustered
+    components = mixture.predict(points)
+    found = by_name(silhouette_scores(points, components, seed=0))
+    expected = metrics.silhouette_score(points, components)
+    assert found["clustering.silhouette"] == pytest.approx(expected)
+    assert found["clustering.silhouette"] > 0.5
+
+
+def test_there_is_no_silhouette_of_one_component_or_of_one_point_each():
+    points = np.random.default_rng(0).normal(size=(30, 2))
+    assert silhouette_scores(points, np.zeros(30, int), seed=0) == []
+    assert silhouette_scores(points, np.arange(30), seed=0) == []
+
+
+def test_the_silhouette_of_many_points_is_that_of_some(clustered, monkeypatch):
+    _, points, mixture = clustered
+    monkeypatch.setattr(clustering, "SILHOUETTE_POINTS", 100)
+    found = by_name(silhouette_scores(points, mixture.predict(points), seed=0))
+    expected = metrics.silhouette_score(points, mixture.predict(points))
+    assert found["clustering.silhouette"] == pytest.approx(expected, abs=0.05)

@@ -11,13 +11,15 @@ from latentlab.evaluation.importance import importance_bounds
 from latentlab.models.losses import gaussian_nll
 from latentlab.models.vae import VAE
 
-CPU = torch.device("cpu")
 SHAPE = (1, 3, 3)
 SCALE = 0.3
 
 
 class LinearGaussian(nn.Module):
     """Pixels that are Gaussian around the decoder's output itself."""
+
+    pixel_range = "unit"
+    loss_name = "gaussian"
 
     def forward(self, means, images):
         return gaussian_nll(means, torch.tensor(np.log(SCALE)), images)
@@ -63,14 +65,11 @@ def model(weights, *, spoil=1.0):
         decoder.weight.copy_(torch.from_numpy(weights))
         decoder.bias.fill_(0.5)
     unflattened = nn.Sequential(decoder, nn.Unflatten(1, SHAPE))
-    return VAE(Gaussian(matrix, log_var), unflattened, LinearGaussian(), 2, 1.0)
+    return VAE(Gaussian(matrix, log_var), unflattened, LinearGaussian(), SHAPE, 2, 1.0)
 
 
 def bounds(model, images, samples, seed=0):
-    found = importance_bounds(
-        model, images, samples=samples, pixel_range="unit", seed=seed, device=CPU
-    )
-    return np.concatenate(list(found))
+    return np.concatenate(list(importance_bounds(model, images, n_samples=samples, seed=seed)))
 
 
 @pytest.mark.parametrize("samples", [1, 7])

@@ -5,13 +5,13 @@ from sklearn.metrics import f1_score
 
 from latentlab.evaluation.classification import confusion, macro_scores
 from latentlab.evaluation.clustering import ari, contingency, nmi
+from latentlab.evaluation.generation import frechet_distance
 from latentlab.evaluation.intervals import (
     auroc_interval,
     jackknife_interval,
     mean_interval,
     table_interval,
 )
-from latentlab.evaluation.sample_quality import frechet_distance
 
 
 def test_the_interval_of_a_mean_is_that_of_the_normal_approximation():

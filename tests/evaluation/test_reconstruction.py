@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 from scipy.ndimage import uniform_filter
 
-from latentlab.evaluation.reconstruction import mse, psnr, ssim
+from latentlab.evaluation import reconstruction
+from latentlab.evaluation.intervals import Bootstrap
+from latentlab.evaluation.reconstruction import mse, psnr, reconstruction_scores, ssim
+from latentlab.pixels import to_range
+from tests.evaluation.tools import by_name
+
+BOOTSTRAP = Bootstrap(n_resamples=100, seed=0)
 
 
 @pytest.fixture
@@ -66,3 +72,27 @@ def test_more_noise_scores_worse(pairs):
     noisier = np.clip(images + 3 * (noisy - images), 0, 1)
     assert (mse(images, noisier) > mse(images, noisy)).all()
     assert (ssim(images, noisier) < ssim(images, noisy)).all()
+
+
+@pytest.mark.parametrize("pixel_range", ["unit", "symmetric"])
+def test_scores_are_on_one_scale_whatever_the_range(pixel_range, images):
+    shifted = np.clip(images.astype(int) + 10, 0, 255).astype(np.uint8)
+    found = reconstruction_scores(images, to_range(shifted, pixel_range), pixel_range, BOOTSTRAP)
+    scores = by_name(found)
+    expected = np.mean(((shifted.astype(float) - images) / 255) ** 2)
+    assert scores["reconstruction.mse"] == pytest.approx(expected, rel=1e-4)
+    assert scores["reconstruction.psnr"] == pytest.approx(-10 * np.log10(10**2 / 255**2), abs=0.1)
+    assert 0.8 < scores["reconstruction.ssim"] < 1
+
+
+def test_chunks_do_not_change_scores(images, monkeypatch):
+    copies = to_range(images[::-1], "unit")
+    whole = reconstruction_scores(images, copies, "unit", BOOTSTRAP)
+    monkeypatch.setattr(reconstruction, "CHUNK", 7)
+    parts = reconstruction_scores(images, copies, "unit", BOOTSTRAP)
+    assert by_name(parts) == pytest.approx(by_name(whole))
+
+
+def test_scores_have_intervals_around_them(images):
+    for score in reconstruction_scores(images, to_range(images[::-1], "unit"), "unit", BOOTSTRAP):
+        assert score.low < score.value < score.high

@@ -2,63 +2,46 @@ import numpy as np
 import pytest
 import torch
 
-from latentlab.evaluation.classifier import Classifier, classify, train_classifier
-from latentlab.evaluation.samples import generate
+from latentlab.evaluation import samples as module
+from latentlab.evaluation.classifier import Classifier, train_classifier
+from latentlab.evaluation.samples import draw_samples
 from latentlab.mixture.fitting import fit_mixture
 from latentlab.models.registry import build_model
-
-CPU = torch.device("cpu")
-
-
-@pytest.fixture
-def classifier(images, labels):
-    classifier = Classifier((1, 8, 8), 4)
-    train_classifier(classifier, images, labels, steps=60, seed=0, device=CPU)
-    return classifier
-
-
-def test_the_classifier_learns_planted_classes(classifier, images, labels):
-    features, classes = classify(classifier, images, CPU)
-    assert features.shape == (48, 64)
-    assert (classes == labels).mean() > 0.95
-
-
-def test_bytes_and_unit_floats_have_the_same_features(classifier, images):
-    features, _ = classify(classifier, images, CPU)
-    again, _ = classify(classifier, images.astype(np.float32) / 255, CPU)
-    np.testing.assert_allclose(features, again, atol=1e-5)
-
-
-def test_images_without_class_teach_nothing(images, labels):
-    half = np.where(np.arange(48) < 24, labels, -1)
-    made = []
-    for some in (slice(None, 24), slice(None)):
-        torch.manual_seed(0)
-        made.append(Classifier((1, 8, 8), 4))
-        train_classifier(made[-1], images[some], half[some], steps=1, seed=0, device=CPU)
-    for one, other in zip(*(each.parameters() for each in made), strict=True):
-        torch.testing.assert_close(one, other)
+from latentlab.models.settings import ModelInputs
 
 
 @pytest.mark.parametrize("name", ["vae", "cvae", "fcn_autoencoder"])
-def test_what_can_be_sampled_is(name, classifier, images, labels, params):
-    model = build_model(params.models[name], (1, 8, 8), 3, "unit", 4)
+def test_what_can_be_sampled_is(name, images, labels, params):
+    classifier = Classifier((1, 8, 8), 4)
+    train_classifier(classifier, images, labels, steps=20, seed=0)
+    model = build_model(params.models[name], ModelInputs((1, 8, 8), 3, "unit", 4))
     with torch.no_grad():
         latents = model.embed(torch.from_numpy(images).float() / 255).numpy()
     mixture = fit_mixture(latents, labels, classes=4, settings=params.gmm, seed=0)
-    has_prior = name != "fcn_autoencoder"
-    samples = generate(
-        model,
-        mixture,
-        classifier,
-        count=40,
-        has_prior=has_prior,
-        pixel_range="unit",
-        seed=0,
-        device=CPU,
-    )
-    assert samples.mixture.shape == (40, 64)
-    assert (samples.prior is not None) == has_prior
+    samples = draw_samples(model, mixture, classifier, n_samples=42, seed=0)
+    assert samples.mixture.shape == (42, 64)
+    assert (samples.prior is not None) == (name != "fcn_autoencoder")
     assert (samples.class_agreement is not None) == (name == "cvae")
+    if samples.prior is not None:
+        assert samples.prior.shape == (42, 64)
+        assert not np.allclose(samples.prior, samples.mixture)
     if samples.class_agreement is not None:
-        assert samples.class_agreement.shape == (40,)
+        # As many of each of the four classes, 42 or more in all.
+        assert samples.class_agreement.shape == (44,)
+
+
+def test_agreement_is_with_the_class_that_was_asked_of_the_model(
+    images, labels, params, monkeypatch
+):
+    def sample_prior(model, n, rng, label=-1):
+        chosen = np.flatnonzero(labels == max(label, 0))
+        return images[rng.choice(chosen, n)].astype(np.float32) / 255
+
+    monkeypatch.setattr(module, "sample_prior", sample_prior)
+    classifier = Classifier((1, 8, 8), 4)
+    train_classifier(classifier, images, labels, steps=60, seed=0)
+    model = build_model(params.models["cvae"], ModelInputs((1, 8, 8), 3, "unit", 4))
+    points = np.random.default_rng(0).normal(size=(48, 3))
+    mixture = fit_mixture(points, labels, classes=4, settings=params.gmm, seed=0)
+    samples = draw_samples(model, mixture, classifier, n_samples=40, seed=0)
+    assert samples.class_agreement.mean() > 0.9

@@ -2,21 +2,20 @@ import numpy as np
 import pytest
 import torch
 
+from latentlab.arrays import NO_CLASS
 from latentlab.errors import LatentlabError
 from latentlab.latents.arrays import read_latents
 from latentlab.latents.encoding import decode, write_latents
 from latentlab.models.registry import build_model
+from latentlab.models.settings import ModelInputs
 from latentlab.pixels import to_range
-
-CPU = torch.device("cpu")
+from latentlab.randomness import generator
 
 
 def encoded(model, images, folder, **changes):
     arguments = {
-        "pixel_range": "unit",
         "batch_size": 7,
         "seed": 0,
-        "device": CPU,
         "measure": True,
         "keep_reconstructions": True,
     } | changes
@@ -26,7 +25,7 @@ def encoded(model, images, folder, **changes):
 
 @pytest.fixture
 def vae(params):
-    return build_model(params.models["vae"], (1, 8, 8), 4, "unit", 4).eval()
+    return build_model(params.models["vae"], ModelInputs((1, 8, 8), 4, "unit", 4)).eval()
 
 
 def test_rows_are_those_of_the_model_in_the_order_of_the_images(vae, images, tmp_path):
@@ -54,7 +53,8 @@ def test_the_loss_is_that_of_the_model(vae, images, tmp_path):
     latents = encoded(vae, images, tmp_path, batch_size=48)
     with torch.no_grad():
         pixels = torch.from_numpy(to_range(images, "unit"))
-        losses = vae.loss(pixels, torch.full((48,), -1), torch.Generator().manual_seed(0))
+        noise = generator(0, "posterior samples of encoding", torch.device("cpu"))
+        losses = vae.loss(pixels, torch.full((48,), NO_CLASS), noise)
     np.testing.assert_allclose(latents.reconstruction, losses.reconstruction, rtol=1e-5)
     np.testing.assert_allclose(latents.kl, losses.kl, rtol=1e-4)
 
@@ -71,7 +71,7 @@ def test_a_split_that_is_not_measured_has_latents_alone(vae, images, tmp_path):
 
 
 def test_an_autoencoder_has_no_variance_and_no_kl(params, images, tmp_path):
-    model = build_model(params.models["fcn_autoencoder"], (1, 8, 8), 4, "unit", 4)
+    model = build_model(params.models["fcn_autoencoder"], ModelInputs((1, 8, 8), 4, "unit", 4))
     latents = encoded(model, images, tmp_path, keep_reconstructions=False)
     assert latents.log_var is None
     assert latents.kl is None
@@ -81,7 +81,7 @@ def test_an_autoencoder_has_no_variance_and_no_kl(params, images, tmp_path):
 @pytest.mark.parametrize("loss", ["bernoulli", "gaussian", "mse"])
 def test_an_empty_split_keeps_its_shapes(loss, params, images, tmp_path):
     settings = params.models["vae"].model_copy(update={"loss": loss})
-    model = build_model(settings, (1, 8, 8), 4, "unit", 4)
+    model = build_model(settings, ModelInputs((1, 8, 8), 4, "unit", 4))
     latents = encoded(model, images[:0], tmp_path)
     assert latents.mean.shape == (0, 4)
     assert latents.reconstructions.shape == (0, 1, 8, 8)
@@ -94,25 +94,26 @@ def test_the_size_of_batches_changes_nothing_but_last_bits(vae, images, tmp_path
 
 def test_decoding_in_batches_is_decoding_at_once(vae):
     latents = np.random.default_rng(0).standard_normal((10, 4))
-    few, all_ = (decode(vae, latents, batch_size=n, device=CPU) for n in (3, 10))
+    few, all_ = (decode(vae, latents, batch_size=n) for n in (3, 10))
     np.testing.assert_allclose(few, all_, atol=1e-6)
 
 
-def test_arrays_of_different_lengths_are_refused(vae, images, tmp_path):
-    encoded(vae, images, tmp_path)
-    np.save(tmp_path / "kl.npy", np.zeros(3, np.float32))
-    with pytest.raises(LatentlabError, match="arrays of different lengths"):
-        read_latents(tmp_path)
+def test_decoding_by_class_is_that_of_the_model(params):
+    model = build_model(params.models["cvae"], ModelInputs((1, 8, 8), 4, "unit", 3)).eval()
+    latents = np.random.default_rng(0).standard_normal((5, 4)).astype(np.float32)
+    with torch.no_grad():
+        expected = model.decode(torch.from_numpy(latents), torch.full((5,), 2))
+    np.testing.assert_allclose(decode(model, latents, label=2), expected, atol=1e-6)
+    assert not np.allclose(decode(model, latents), expected)
 
 
-@pytest.mark.parametrize("name", ["kl", "squared_error", "reconstruction"])
-def test_errors_that_are_there_in_part_are_refused(name, vae, images, tmp_path):
-    encoded(vae, images, tmp_path)
-    (tmp_path / f"{name}.npy").unlink()
-    with pytest.raises(LatentlabError, match="errors of the images are there in part"):
-        read_latents(tmp_path)
-
-
-def test_a_missing_array_is_named(tmp_path):
-    with pytest.raises(LatentlabError, match=r"mean\.npy: not a readable"):
-        read_latents(tmp_path)
+def test_images_and_reconstructions_are_in_the_range_of_the_model(params, images, tmp_path):
+    settings = params.models["fcn_autoencoder"]
+    torch.manual_seed(0)
+    model = build_model(settings, ModelInputs((1, 8, 8), 4, "symmetric", 0)).eval()
+    latents = encoded(model, images, tmp_path)
+    pixels = to_range(images, "symmetric")
+    with torch.no_grad():
+        np.testing.assert_allclose(latents.mean, model.embed(torch.from_numpy(pixels)), atol=1e-6)
+    errors = np.square(pixels - latents.reconstructions).mean((1, 2, 3))
+    np.testing.assert_allclose(latents.squared_error, errors, rtol=1e-5)

@@ -7,14 +7,14 @@ from hypothesis.extra.numpy import arrays
 from latentlab.errors import LatentlabError
 from latentlab.latents.arrays import Latents
 from latentlab.latents.paths import (
-    along_dimensions,
     class_means,
-    dimensions_by_use,
+    class_pairs,
+    example_pairs,
     lerp,
-    named,
-    pairs,
+    nearest_class_pairs,
+    rank_dimensions,
     slerp,
-    to_nearest,
+    traverse_dimensions,
 )
 
 vectors = arrays(float, 5, elements=st.floats(-10, 10))
@@ -44,9 +44,9 @@ def test_an_arc_without_a_plane_is_a_line(end):
 
 def test_pairs_are_of_two_classes_each():
     labels = np.random.default_rng(0).integers(0, 10, 200)
-    for first, second in pairs(labels, 3):
+    for first, second in example_pairs(labels, 3):
         assert labels[first] != labels[second]
-    assert pairs(np.full(5, -1), 3) == [(0, 1), (1, 2), (3, 4)]
+    assert example_pairs(np.full(5, -1), 3) == [(0, 1), (1, 2), (3, 4)]
 
 
 def latents(mean, log_var=None):
@@ -59,17 +59,17 @@ def test_dimensions_are_ordered_by_their_kl():
     rng = np.random.default_rng(0)
     mean = rng.normal(0, [0, 2, 1], (500, 3))
     log_var = np.log(np.array([1, 0.01, 0.1]))[None].repeat(500, 0)
-    order, amounts, unit = dimensions_by_use(latents(mean, log_var))
+    order, values, unit = rank_dimensions(latents(mean, log_var))
     assert order.tolist() == [1, 2, 0]
-    assert amounts[0] == pytest.approx(0)
+    assert values[0] == pytest.approx(0)
     assert unit == "nats"
-    assert dimensions_by_use(latents(mean)).unit == "sd"
-    assert dimensions_by_use(latents(mean)).order.tolist() == [1, 2, 0]
+    assert rank_dimensions(latents(mean)).unit == "sd"
+    assert rank_dimensions(latents(mean)).order.tolist() == [1, 2, 0]
 
 
 def test_one_dimension_changes_and_the_others_stay():
     points = np.random.default_rng(0).normal([0, 5], [1, 2], (1000, 2))
-    paths = along_dimensions(points[0], points, [1], np.array([-1.0, 0.0, 1.0]))
+    paths = traverse_dimensions(points[0], points, [1], np.array([-1.0, 0.0, 1.0]))
     assert paths.shape == (1, 3, 2)
     np.testing.assert_array_equal(paths[0, :, 0], points[0, 0])
     np.testing.assert_allclose(paths[0, :, 1], [3, 5, 7], atol=0.3)
@@ -82,13 +82,13 @@ def test_class_means_are_those_of_the_classes():
 
 def test_nearest_is_never_the_class_itself():
     means = np.random.default_rng(0).normal(size=(6, 3))
-    for label, nearest in to_nearest(means):
+    for label, nearest in nearest_class_pairs(means):
         others = [i for i in range(6) if i != label]
         distances = [np.linalg.norm(means[label] - means[i]) for i in others]
         assert nearest == others[int(np.argmin(distances))]
 
 
 def test_directions_are_named_by_class():
-    assert named([("Sneaker", "Boot")], ["Boot", "Sneaker"]) == [(1, 0)]
+    assert class_pairs([("Sneaker", "Boot")], ["Boot", "Sneaker"]) == [(1, 0)]
     with pytest.raises(LatentlabError, match=r"plot\.directions: unknown class 'Bot'; .*'Boot'"):
-        named([("Sneaker", "Bot")], ["Boot", "Sneaker"])
+        class_pairs([("Sneaker", "Bot")], ["Boot", "Sneaker"])

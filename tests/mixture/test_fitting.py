@@ -5,8 +5,8 @@ from sklearn.mixture import GaussianMixture
 
 from latentlab.errors import LatentlabError
 from latentlab.mixture import fitting
-from latentlab.mixture.fitting import Labeled, compare_components, fit_mixture
-from latentlab.mixture.matching import majority_classes, one_to_one_classes
+from latentlab.mixture.fitting import Labeled, compare_n_components, fit_mixture
+from latentlab.mixture.matching import majority, one_to_one
 from latentlab.mixture.mixture import load_mixture, save_mixture
 from latentlab.mixture.settings import MixtureSettings
 
@@ -63,7 +63,7 @@ def test_densities_are_those_of_scipy(covariance, planted):
             mixture.weights, mixture.means, mixture.full_covariances(), strict=True
         )
     )
-    np.testing.assert_allclose(mixture.log_density(at), np.log(expected), rtol=1e-8)
+    np.testing.assert_allclose(mixture.score_samples(at), np.log(expected), rtol=1e-8)
 
 
 @pytest.mark.parametrize("covariance", ["full", "tied", "diag", "spherical"])
@@ -73,7 +73,9 @@ def test_the_fit_is_that_of_scikit_learn_in_another_order(covariance, planted):
     theirs = GaussianMixture(
         3, covariance_type=covariance, n_init=3, max_iter=200, reg_covar=0, random_state=0
     ).fit(latents)
-    np.testing.assert_allclose(ours.log_density(latents).mean(), theirs.score(latents), rtol=1e-12)
+    np.testing.assert_allclose(
+        ours.score_samples(latents).mean(), theirs.score(latents), rtol=1e-12
+    )
     assert (np.diff(ours.weights) <= 0).all()
     np.testing.assert_allclose(sorted(ours.weights), sorted(theirs.weights_), rtol=1e-9)
     assert ours.bic(latents) == pytest.approx(theirs.bic(latents), rel=1e-12)
@@ -82,7 +84,7 @@ def test_the_fit_is_that_of_scikit_learn_in_another_order(covariance, planted):
 @pytest.mark.parametrize("covariance", ["full", "tied", "diag", "spherical"])
 def test_samples_have_the_moments_of_their_component(covariance, planted):
     mixture = fitted(*planted, covariance_type=covariance)
-    draws = mixture.sample(1, 40_000, np.random.default_rng(0))
+    draws = mixture.sample(40_000, np.random.default_rng(0), component=1)
     np.testing.assert_allclose(draws.mean(0), mixture.means[1], atol=0.03)
     np.testing.assert_allclose(np.cov(draws.T), mixture.full_covariances()[1], atol=0.05)
 
@@ -93,8 +95,10 @@ def test_a_saved_mixture_is_the_same(covariance, planted, tmp_path):
     save_mixture(mixture, tmp_path / "a.npz")
     back = load_mixture(tmp_path / "a.npz")
     np.testing.assert_array_equal(back.predict(planted[0]), mixture.predict(planted[0]))
-    np.testing.assert_array_equal(back.log_density(planted[0]), mixture.log_density(planted[0]))
-    assert back.regularization == mixture.regularization
+    np.testing.assert_array_equal(
+        back.score_samples(planted[0]), mixture.score_samples(planted[0])
+    )
+    assert back.reg_covar == mixture.reg_covar
     save_mixture(back, tmp_path / "b.npz")
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
@@ -103,7 +107,7 @@ def test_regularization_means_the_same_at_any_scale(planted):
     latents, labels = planted
     small, large = (fitted(scale * latents, labels, reg_covar=0.01) for scale in (0.001, 1000.0))
     np.testing.assert_array_equal(small.predict(0.001 * latents), large.predict(1000.0 * latents))
-    assert large.regularization == pytest.approx(1e12 * small.regularization)
+    assert large.reg_covar == pytest.approx(1e12 * small.reg_covar)
 
 
 def test_no_label_takes_part_in_the_fit(planted):
@@ -114,7 +118,7 @@ def test_no_label_takes_part_in_the_fit(planted):
 
 def test_a_class_without_component_is_left_out_by_majority(planted):
     mixture = fitted(*planted, n_components=2)
-    assert not mixture.named_one_to_one
+    assert not mixture.is_one_to_one
     assert len(set(mixture.component_class)) == 2
 
 
@@ -124,19 +128,19 @@ def test_more_components_than_classes_share_a_class(planted):
     assert sorted(mixture.one_to_one_class) == [-1, -1, -1, 0, 1, 2]
 
 
-def test_without_classes_components_carry_none(planted):
+def test_without_classes_components_are_assigned_to_none(planted):
     latents, labels = planted
     mixture = fitted(latents, np.full_like(labels, -1), classes=0, n_components=3)
     np.testing.assert_array_equal(mixture.component_class, [-1, -1, -1])
 
 
-def test_one_to_one_naming_is_the_best_of_all_permutations():
+def test_one_to_one_matching_is_the_best_of_all_permutations():
     """Brute force over every matching; a greedy one would fail the first case."""
     from itertools import permutations
 
     rng = np.random.default_rng(0)
     for counts in [np.array([[5, 4], [6, 0]]), *rng.integers(0, 9, (20, 4, 4))]:
-        named = one_to_one_classes(counts)
+        named = one_to_one(counts)
         best = max(
             sum(counts[i, j] for i, j in enumerate(order))
             for order in permutations(range(len(counts)))
@@ -146,7 +150,7 @@ def test_one_to_one_naming_is_the_best_of_all_permutations():
 
 
 def test_an_empty_component_has_no_majority():
-    assert majority_classes(np.array([[0, 0], [1, 3]])).tolist() == [-1, 1]
+    assert majority(np.array([[0, 0], [1, 3]])).tolist() == [-1, 1]
 
 
 def test_fewer_latents_than_components_are_refused():
@@ -156,7 +160,7 @@ def test_fewer_latents_than_components_are_refused():
 
 
 def test_a_number_of_components_is_needed_without_classes(planted):
-    with pytest.raises(LatentlabError, match=r"gmm\.n_components: empty means one a class, but"):
+    with pytest.raises(LatentlabError, match=r"gmm\.n_components: empty means one per class, but"):
         fitted(*planted, classes=0)
 
 
@@ -177,7 +181,7 @@ def test_a_dimension_that_is_constant_is_regularized_and_said(planted):
     latents, labels = planted
     flat = np.column_stack([latents, np.zeros(len(latents))])
     mixture = fitted(flat, labels)
-    assert mixture.regularization > 0
+    assert mixture.reg_covar > 0
     assert (mixture.component_class[mixture.predict(flat)] == labels).mean() > 0.99
 
 
@@ -187,8 +191,8 @@ def test_a_component_that_collapses_in_the_last_step_is_regularized_too():
     labels = np.repeat([0, 1], [4000, 3])
     known = Labeled(np.array([*np.linspace(-1.5, 1.5, 20), 5.4])[:, None], labels[3980:4001])
     mixture = fitted(latents, labels, classes=2, init="labeled", labeled=known)
-    assert mixture.regularization > 0
-    assert np.isfinite(mixture.log_density(latents)).all()
+    assert mixture.reg_covar > 0
+    assert np.isfinite(mixture.score_samples(latents)).all()
 
 
 def test_starts_that_are_no_numbers_are_refused(planted):
@@ -219,7 +223,7 @@ def test_a_damaged_file_is_named(tmp_path):
         ("weights", np.ones(2)),
         ("means", np.full((3, 2), np.nan)),
         ("means", np.zeros(3)),
-        ("covariance", np.array("round")),
+        ("covariance_type", np.array("round")),
         ("covariances", np.zeros((3, 2))),
         ("covariances", np.zeros((3, 2, 2))),
         ("weights", np.array([1.5, -0.5, 0.0])),
@@ -247,8 +251,8 @@ def test_posteriors_are_bayes_rule_and_classes_share_their_components(planted):
         ]
     )
     expected = (densities / densities.sum(axis=0)).T
-    np.testing.assert_allclose(mixture.posterior(at), expected, atol=1e-9)
-    by_class = mixture.class_posterior(at, 3)
+    np.testing.assert_allclose(mixture.predict_proba(at), expected, atol=1e-9)
+    by_class = mixture.predict_class_proba(at, 3)
     for label in range(3):
         carried = expected[:, mixture.component_class == label].sum(axis=1)
         np.testing.assert_allclose(by_class[:, label], carried, atol=1e-9)
@@ -257,22 +261,22 @@ def test_posteriors_are_bayes_rule_and_classes_share_their_components(planted):
 
 def test_draws_have_the_weights_and_the_moments_of_the_mixture(planted):
     mixture = fitted(*planted)
-    draws = mixture.draw(20_000, np.random.default_rng(0))
+    draws = mixture.sample(20_000, np.random.default_rng(0))
     np.testing.assert_allclose(draws.mean(axis=0), planted[0].mean(axis=0), atol=0.1)
     np.testing.assert_allclose(np.cov(draws.T), np.cov(planted[0].T), rtol=0.1, atol=0.15)
     # The first ones are as mixed as all.
     np.testing.assert_allclose(draws[:2000].mean(axis=0), planted[0].mean(axis=0), atol=0.3)
 
 
-def test_candidates_above_the_number_of_latents_are_left_out(planted):
-    few = compare_components(planted[0][:5], [2, 50], SETTINGS, seed=0)
-    assert [each.components for each in few] == [2]
+def test_numbers_of_components_above_the_number_of_latents_are_left_out(planted):
+    few = compare_n_components(planted[0][:5], [2, 50], SETTINGS, seed=0)
+    assert [each.n_components for each in few] == [2]
 
 
 def test_bic_prefers_the_planted_number_and_is_its_formula(planted):
-    compared = compare_components(planted[0], [1, 2, 3, 6], SETTINGS, seed=0)
-    assert [each.components for each in compared] == [1, 2, 3, 6]
-    assert min(compared, key=lambda each: each.bic).components == 3
+    compared = compare_n_components(planted[0], [1, 2, 3, 6], SETTINGS, seed=0)
+    assert [each.n_components for each in compared] == [1, 2, 3, 6]
+    assert min(compared, key=lambda each: each.bic).n_components == 3
     single = compared[0].bic
     gaussian = multivariate_normal(planted[0].mean(axis=0), np.cov(planted[0].T, bias=True))
     expected = -2 * gaussian.logpdf(planted[0]).sum() + 5 * np.log(len(planted[0]))
@@ -280,9 +284,9 @@ def test_bic_prefers_the_planted_number_and_is_its_formula(planted):
 
 
 def test_many_latents_are_compared_by_some_of_them(planted, monkeypatch):
-    monkeypatch.setattr(fitting, "COMPARED", 500)
-    (found,) = compare_components(planted[0], [1], SETTINGS, seed=0)
-    (whole,) = compare_components(planted[0][::6], [1], SETTINGS, seed=0)
+    monkeypatch.setattr(fitting, "MAX_COMPARED", 500)
+    (found,) = compare_n_components(planted[0], [1], SETTINGS, seed=0)
+    (whole,) = compare_n_components(planted[0][::6], [1], SETTINGS, seed=0)
     assert found.bic == pytest.approx(whole.bic, rel=0.1)
 
 

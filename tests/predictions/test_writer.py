@@ -2,9 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from latentlab.evaluation.tables import image_table
 from latentlab.pixels import to_range
 from latentlab.predictions import writer as predictions
-from latentlab.predictions.writer import Predictions, write_predictions
+from latentlab.predictions.writer import SplitPredictions, write_predictions
 
 NAMES = ("cat", "dog", "T-shirt, top", 'quote"')
 
@@ -16,9 +17,16 @@ def part(images, labels):
     errors = np.square(to_range(images, "unit") - reconstructions).mean((1, 2, 3))
     predicted = labels.copy()
     predicted[0] = -1
-    return Predictions(
-        "test", images, reconstructions, labels, predicted, labels + 4, errors, errors / 0.2
+    table = image_table(
+        "test",
+        labels=labels,
+        components=labels + 4,
+        predicted=predicted,
+        squared_errors=errors,
+        anomaly_scores=errors / 0.2,
+        scores={},
     )
+    return SplitPredictions(images, reconstructions, table)
 
 
 def written(path, *parts, **changes):
@@ -40,33 +48,46 @@ def test_pixels_alternate_and_come_back_to_six_decimals(part, tmp_path):
 def test_pixels_stand_in_the_order_channel_row_column(tmp_path):
     image = np.arange(12, dtype=np.uint8).reshape(1, 3, 2, 2)
     zero = np.zeros(1, np.int64)
-    part = Predictions("test", image, to_range(image, "unit"), zero, zero, zero, zero + 0.1, zero)
+    table = image_table(
+        "test",
+        labels=zero,
+        components=zero,
+        predicted=zero,
+        squared_errors=zero + 0.1,
+        anomaly_scores=zero,
+        scores={},
+    )
+    part = SplitPredictions(image, to_range(image, "unit"), table)
     frame = written(tmp_path / "p.csv", part)
     pixels = frame[[f"orig_px{i}" for i in range(12)]].to_numpy() * 255
     np.testing.assert_allclose(pixels[0], np.arange(12), atol=1e-3)
 
 
-def test_the_last_columns_tell_class_cluster_and_verdict(part, tmp_path):
+def test_the_last_columns_are_class_component_and_scores(part, tmp_path):
     frame = written(tmp_path / "p.csv", part)
     assert list(frame.columns[129:]) == [
         "split",
         "label",
         "predicted_label",
-        "cluster",
+        "component",
         "reconstruction_error",
         "anomaly_score",
         "is_anomaly",
     ]
-    assert frame["label"].tolist() == [NAMES[label] for label in part.labels]
+    assert frame["label"].tolist() == [NAMES[label] for label in part.table["label"]]
     assert frame["predicted_label"].tolist()[:2] == ["", "dog"]
-    np.testing.assert_array_equal(frame["cluster"], part.clusters)
-    np.testing.assert_allclose(frame["reconstruction_error"], part.errors, atol=1e-6)
-    np.testing.assert_allclose(frame["anomaly_score"], part.errors / 0.2, atol=1e-5)
+    np.testing.assert_array_equal(frame["component"], part.table["component"])
+    np.testing.assert_allclose(
+        frame["reconstruction_error"], part.table["squared_error"], atol=1e-6
+    )
+    np.testing.assert_allclose(
+        frame["anomaly_score"], part.table["squared_error"] / 0.2, atol=1e-5
+    )
     np.testing.assert_array_equal(frame["is_anomaly"], frame["anomaly_score"] > 1)
 
 
 def test_anomalies_follow_and_rows_are_numbered_through(part, tmp_path):
-    anomalies = part._replace(split="anomaly", labels=np.full(48, -1))
+    anomalies = part._replace(table=part.table.assign(split="anomalies", label=-1))
     frame = written(tmp_path / "p.csv", part, anomalies)
     assert frame["row_id"].tolist() == list(range(96))
     assert frame["split"].tolist() == ["test"] * 48 + ["anomaly"] * 48
@@ -87,5 +108,5 @@ def test_pixels_are_in_the_training_range(part, tmp_path):
 
 
 def test_no_row_at_all_leaves_no_anomalies_behind(part, tmp_path):
-    empty = Predictions("anomaly", *(values[:0] for values in part[1:]))
+    empty = SplitPredictions(*(values[:0] for values in part))
     assert len(written(tmp_path / "p.csv", part, empty)) == 48

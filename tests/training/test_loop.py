@@ -1,16 +1,16 @@
 import math
+from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
-from latentlab.data.batches import shuffled, to_pixels
+from latentlab.data.batches import to_pixels
 from latentlab.errors import LatentlabError
-from latentlab.models.initialization import initialize
 from latentlab.models.registry import build_model
-from latentlab.pixels import to_range
-from latentlab.randomness import generator, make_repeatable, resolve_device
-from latentlab.training.loop import best_epoch, fit, mean_losses
+from latentlab.models.settings import ModelInputs
+from latentlab.randomness import generator
+from latentlab.training.history import best_epoch
+from latentlab.training.loop import TrainingPlan, fit, mean_losses
 
 CPU = torch.device("cpu")
 NONE = torch.full((100,), -1)
@@ -22,25 +22,22 @@ def labeled(images):
     return images, torch.arange(len(images)) % 4
 
 
-SETTINGS = {
-    "scheduler": "constant",
-    "pixel_range": "unit",
-    "resample": False,
-    "epochs": 3,
-    "batch_size": 4,
-    "learning_rate": 0.01,
-    "optimizer": "adam",
-    "seed": 0,
-    "device": CPU,
-}
+PLAN = TrainingPlan(
+    epochs=3,
+    batch_size=4,
+    learning_rate=0.01,
+    optimizer="adam",
+    scheduler="constant",
+    seed=0,
+)
 
 
 def trained(settings, train, validation, epochs, *, seed=0, **changes):
     """A model fitted on bytes, and its rows."""
     torch.manual_seed(seed)
-    model = build_model(settings, tuple(train.shape[1:]), 4, "unit", 4)
-    arguments = SETTINGS | {"epochs": epochs, "seed": seed} | changes
-    return model, list(fit(model, labeled(train), labeled(validation), **arguments))
+    model = build_model(settings, ModelInputs(tuple(train.shape[1:]), 4, "unit", 4))
+    plan = replace(PLAN, epochs=epochs, seed=seed, **changes)
+    return model, list(fit(model, labeled(train), labeled(validation), plan))
 
 
 @pytest.fixture
@@ -85,7 +82,7 @@ def test_the_best_epoch_on_validation_is_kept(params, tensors):
     model, rows = trained(settings, tensors[:40], validation, 12, learning_rate=0.05)
     best = best_epoch(rows)
     assert best < 12, "the test needs a run whose last epoch is not its best"
-    found = mean_losses(model, labeled(validation), pixel_range="unit", seed=0, device=CPU)
+    found = mean_losses(model, labeled(validation), seed=0)
     assert found["total"] == pytest.approx(rows[best - 1]["validation_total"], rel=1e-6)
     again, _ = trained(settings, tensors[:40], validation, best, learning_rate=0.05)
     for name, weight in again.state_dict().items():
@@ -103,9 +100,10 @@ def test_the_curves_are_those_of_the_plain_loop(kind, params, tensors):
     """Floats, an optimizer that is not fused, contiguous weights, a number read at every step."""
     _, rows = trained(params.models[kind], tensors, tensors[:0], 3, batch_size=5)
     torch.manual_seed(0)
-    model = build_model(params.models[kind], (1, 8, 8), 4, "unit", 4)
+    model = build_model(params.models[kind], ModelInputs((1, 8, 8), 4, "unit", 4))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01, foreach=False, fused=False)
-    order, noise = (torch.Generator().manual_seed(0) for _ in range(2))
+    order = generator(0, "batch order", CPU)
+    noise = generator(0, "posterior samples of training", CPU)
     pixels, labels = tensors.float() / 255, torch.arange(48) % 4
     for row in rows:
         total = 0.0
@@ -120,10 +118,10 @@ def test_the_curves_are_those_of_the_plain_loop(kind, params, tensors):
 
 def test_means_are_over_images_and_not_over_batches(params, tensors):
     """Of batches of 32 and 16, a mean of batch means would weigh the last images double."""
-    model = build_model(params.models["fcn_autoencoder"], (1, 8, 8), 4, "unit", 4)
-    arguments = {"pixel_range": "unit", "seed": 0, "device": CPU}
-    ragged = mean_losses(model, labeled(tensors), **arguments, batch_size=32)["total"]
-    losses = model.loss(to_pixels(tensors, "unit", CPU), NONE[:48], generator(0, CPU)).total
+    model = build_model(params.models["fcn_autoencoder"], ModelInputs((1, 8, 8), 4, "unit", 4))
+    ragged = mean_losses(model, labeled(tensors), seed=0, batch_size=32)["total"]
+    noise = generator(0, "posterior samples of validation", CPU)
+    losses = model.loss(to_pixels(tensors, "unit", CPU), NONE[:48], noise).total
     assert ragged == pytest.approx(losses.mean().item(), rel=1e-6)
 
 
@@ -131,37 +129,10 @@ def test_train_losses_are_means_over_images_too(params, tensors):
     settings = params.models["fcn_autoencoder"]
     _, rows = trained(settings, tensors[:10], tensors[:0], 1, learning_rate=1e-12, optimizer="sgd")
     torch.manual_seed(0)
-    model = build_model(settings, (1, 8, 8), 4, "unit", 4)
-    losses = model.loss(to_pixels(tensors[:10], "unit", CPU), NONE[:10], generator(0, CPU)).total
+    model = build_model(settings, ModelInputs((1, 8, 8), 4, "unit", 4))
+    noise = generator(0, "posterior samples of training", CPU)
+    losses = model.loss(to_pixels(tensors[:10], "unit", CPU), NONE[:10], noise).total
     assert rows[0]["train_total"] == pytest.approx(losses.mean().item(), rel=1e-5)
-
-
-def test_an_epoch_sees_every_image_once(tensors):
-    batches = list(shuffled(*labeled(tensors), 7, generator(0, CPU)))
-    assert [len(batch) for batch, _ in batches] == [7] * 6 + [6]
-    seen = sorted(image.numpy().tobytes() for batch, _ in batches for image in batch)
-    assert seen == sorted(image.numpy().tobytes() for image in tensors)
-
-
-def test_labels_stay_with_their_images(tensors):
-    """The bright quarter of an image is its class."""
-    for batch, labels in shuffled(*labeled(tensors), 7, generator(0, CPU)):
-        quarters = torch.nn.functional.avg_pool2d(batch.float(), 4).flatten(1)
-        assert torch.equal(quarters.argmax(1), labels)
-
-
-def test_epochs_come_in_different_orders(tensors):
-    order = generator(0, CPU)
-    first, second = (
-        torch.cat([b for b, _ in shuffled(*labeled(tensors), 7, order)]) for _ in range(2)
-    )
-    assert not torch.equal(first, second)
-
-
-@pytest.mark.parametrize("pixel_range", ["unit", "symmetric"])
-def test_pixels_on_the_device_are_those_on_disk(pixel_range, images):
-    ours = to_pixels(torch.from_numpy(images), pixel_range, CPU).numpy()
-    np.testing.assert_allclose(ours, to_range(images, pixel_range), atol=1e-6)
 
 
 def test_a_batch_larger_than_the_set_is_refused(params, tensors):
@@ -173,7 +144,7 @@ def test_a_batch_larger_than_the_set_is_refused(params, tensors):
 def test_a_loss_that_is_no_number_stops_with_epoch_and_batch(params, tensors):
     settings = params.models["vae"]
     torch.manual_seed(0)
-    model = build_model(settings, (1, 8, 8), 4, "unit", 4)
+    model = build_model(settings, ModelInputs((1, 8, 8), 4, "unit", 4))
     calls = iter(range(100))
     loss = model.loss
 
@@ -184,7 +155,7 @@ def test_a_loss_that_is_no_number_stops_with_epoch_and_batch(params, tensors):
         return losses._replace(total=losses.total * factor)
 
     model.loss = spoiled
-    rows = fit(model, labeled(tensors), labeled(tensors[:0]), **SETTINGS)
+    rows = fit(model, labeled(tensors), labeled(tensors[:0]), PLAN)
     assert next(rows)["epoch"] == 1
     with pytest.raises(
         LatentlabError, match=r"training loss is nan in epoch 2, batch 5; lower le"
@@ -199,71 +170,6 @@ def test_every_optimizer_learns(optimizer, params, tensors):
     changes = {"optimizer": optimizer, "learning_rate": rate}
     _, rows = trained(settings, tensors, tensors[:0], 20, **changes)
     assert rows[-1]["train_total"] < 0.9 * rows[0]["train_total"]
-
-
-def test_a_gpu_that_is_not_there_is_refused_with_the_remedy():
-    if torch.cuda.is_available():
-        assert resolve_device("cuda").type == resolve_device("auto").type == "cuda"
-        return
-    with pytest.raises(
-        LatentlabError, match=r"device: found 'cuda', but torch .* sees no GPU; set"
-    ):
-        resolve_device("cuda")
-    assert resolve_device("auto") == CPU
-
-
-def test_only_deterministic_kernels_are_allowed():
-    make_repeatable(0, 1)
-    assert torch.are_deterministic_algorithms_enabled()
-    assert torch.get_num_threads() == 1
-
-
-@pytest.mark.parametrize(
-    ("scheduler", "expected"),
-    [
-        ("constant", [0.1] * 8),
-        ("cosine", [0.1 * (1 + math.cos(math.pi * step / 8)) / 2 for step in range(8)]),
-    ],
-)
-def test_schedulers_are_their_formulas(scheduler, expected, monkeypatch, params, tensors):
-    rates = []
-    step = torch.optim.SGD.step
-
-    def noted(self, *args, **kwargs):
-        rates.append(self.param_groups[0]["lr"])
-        return step(self, *args, **kwargs)
-
-    monkeypatch.setattr(torch.optim.SGD, "step", noted)
-    settings = params.models["fcn_autoencoder"]
-    changes = {"optimizer": "sgd", "learning_rate": 1e-4, "scheduler": scheduler, "batch_size": 12}
-    trained(settings, tensors, tensors[:0], 2, **changes)
-    assert rates == pytest.approx([rate / 1000 for rate in expected])
-
-
-def test_one_cycle_rises_to_the_learning_rate_and_falls_to_almost_nothing(
-    monkeypatch, params, tensors
-):
-    rates = []
-    step = torch.optim.SGD.step
-    monkeypatch.setattr(
-        torch.optim.SGD,
-        "step",
-        lambda self, *a, **k: rates.append(self.param_groups[0]["lr"]) or step(self, *a, **k),
-    )
-    changes = {"optimizer": "sgd", "learning_rate": 1e-4, "scheduler": "one_cycle"}
-    trained(params.models["fcn_autoencoder"], tensors, tensors[:0], 10, **changes)
-    assert max(rates) == pytest.approx(1e-4, rel=0.01)
-    assert 0.25 < rates.index(max(rates)) / len(rates) < 0.35
-    assert rates[-1] < 1e-7
-
-
-def test_glorot_weights_have_the_spread_of_the_formula(params):
-    torch.manual_seed(0)
-    model = build_model(params.models["vae"], (1, 28, 28), 16, "unit", 4)
-    initialize(model, "glorot")
-    weight, bias = model.encoder[1].weight, model.encoder[1].bias
-    assert weight.std().item() == pytest.approx(math.sqrt(2 / (784 + 400)), rel=0.02)
-    assert not bias.any()
 
 
 def test_a_validation_loss_that_is_no_number_is_refused(params, tensors):
@@ -283,9 +189,9 @@ def test_weights_that_are_no_numbers_are_refused(params, tensors):
         trained(settings, tensors, tensors[:0], 1, **changes)
 
 
-def test_resampled_images_are_drawn_anew_at_every_step(params, tensors):
-    """The model must see black and white only, and not twice the same."""
-    model = build_model(params.models["vae"], (1, 8, 8), 4, "unit", 4)
+def test_dynamic_binarization_samples_new_images_at_every_step(params, tensors):
+    """The model must get black and white images only, and never twice the same."""
+    model = build_model(params.models["vae"], ModelInputs((1, 8, 8), 4, "unit", 4))
     seen = []
     loss = model.loss
 
@@ -295,8 +201,8 @@ def test_resampled_images_are_drawn_anew_at_every_step(params, tensors):
 
     model.loss = watched
     gray = torch.full_like(tensors, 100)
-    changes = {"resample": True, "epochs": 2, "batch_size": 48}
-    list(fit(model, labeled(gray), labeled(gray[:0]), **SETTINGS | changes))
+    plan = replace(PLAN, dynamic_binarization=True, epochs=2, batch_size=48)
+    list(fit(model, labeled(gray), labeled(gray[:0]), plan))
     first, second = seen
     assert set(first.unique().tolist()) == {0, 1}
     assert not torch.equal(first, second)

@@ -1,92 +1,232 @@
-"""Anomaly scores: what a model and its mixture find strange in an image.
+"""The anomaly detector: fit on train, calibrate on validation, score any images.
 
-Every score is larger for stranger images.
-
-================== ==========================================================================
-``reconstruction`` squared error a pixel of the posterior-mean reconstruction
-``objective``      loss of one posterior sample plus KL, in nats: the negative evidence lower
-                   bound where the loss is a likelihood; variational models only
-``density``        negative log-density of the posterior mean under the mixture, in nats
-``mahalanobis``    distance of the posterior mean from those of train, in units of their spread
-``neighbors``     distance of the posterior mean to its k-th nearest of train
-``combined``       mean of reconstruction and neighbors, each as the number of standard
-                   deviations that its logarithm lies above the validation images'
-================== ==========================================================================
+Every score is larger for more anomalous images; ``latentlab.anomaly.settings`` says what each is.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self, final
+
 import numpy as np
-import numpy.typing as npt
-from sklearn.neighbors import NearestNeighbors
 
 from latentlab.anomaly.settings import AnomalyScore
+from latentlab.arrays import Array, Float32s, Floats
+from latentlab.errors import LatentlabError
 from latentlab.latents.arrays import Latents
 from latentlab.mixture.mixture import Mixture
 
-Array = npt.NDArray[np.float64]
-Scores = dict[AnomalyScore, Array]
-
+# The scores that are averaged as "combined".
 COMBINED: tuple[AnomalyScore, ...] = ("reconstruction", "neighbors")
 
 
-def anomaly_scores(
-    train: Latents,
-    validation: Latents,
-    others: dict[str, Latents],
-    mixture: Mixture,
-    neighbors: int,
-) -> dict[str, Scores]:
-    """Every score that the model has, of several splits.
+@final
+@dataclass(frozen=True)
+class LogScale:
+    """Standardization of the logarithm of a positive score by its values of normal images.
 
-    Args:
-        train: What a normal image looks like.
-        validation: Normal images that took no part in training, which calibrate; may be empty.
-        others: What else to score, by name.
-        mixture: Fitted on train.
-        neighbors: ``k``; at most as many as there are training images count.
-
-    Returns:
-        The scores of each of the others, and under ``calibration`` those of validation (of train
-        where it is empty, which lie lower), each of shape ``(N,)``.
+    Attributes:
+        floor: Smaller scores count as this one, above 0. The distance to a copy of the image is
+            zero, which has no logarithm.
+        mean: Of the logarithms.
+        std: Of the logarithms, above 0.
     """
-    center, whitening = _whitening(train.mean)
-    count = min(neighbors, len(train.mean) - 1)
-    # One more than asked for: a training image is its own nearest.
-    index = NearestNeighbors(n_neighbors=count + 1, algorithm="brute").fit(np.array(train.mean))
 
-    def score(latents: Latents, itself: int = 0) -> Scores:
+    floor: float
+    mean: float
+    std: float
+
+    @classmethod
+    def of(cls, scores: Array) -> Self:
+        """The scale of normal images' scores, shape ``(N,)``."""
+        floor = float(1e-3 * np.median(scores)) or 1.0
+        logs = np.log(np.maximum(scores, floor))
+        return cls(floor, float(logs.mean()), float(logs.std()) or 1.0)
+
+    def standardize(self, scores: Array) -> Array:
+        """Logarithms in standard deviations above the mean of normal images, the same shape."""
+        standardized: Array = (np.log(np.maximum(scores, self.floor)) - self.mean) / self.std
+        return standardized
+
+
+@final
+@dataclass(frozen=True)
+class Calibration:
+    """The scores of normal images that took no part in training, summarized.
+
+    Attributes:
+        headline: The score that decides whether an image is anomalous.
+        median: Of the headline score.
+        threshold: A quantile of the headline score; images above it are called anomalous.
+        scales: Of each score in ``COMBINED``, in that order.
+    """
+
+    headline: AnomalyScore
+    median: float
+    threshold: float
+    scales: tuple[LogScale, ...]
+
+
+@final
+@dataclass(frozen=True)
+class AnomalyDetector:
+    """Scores how anomalous images are; made by ``fit``, then ``calibrate``.
+
+    Attributes:
+        mixture: Fitted on the train latents.
+        train: Train latents; once calibrated, their posterior means only, for the nearest
+            neighbors.
+        n_neighbors: Which nearest neighbor counts; below the number of train images.
+        center: Mean of the train latents, shape ``(D,)``.
+        whitening: Makes the covariance of the centered train latents the identity, shape
+            ``(D, D)``.
+        calibration: ``None`` before ``calibrate``.
+    """
+
+    mixture: Mixture
+    train: Latents
+    n_neighbors: int
+    center: Array
+    whitening: Array
+    calibration: Calibration | None = None
+
+    @classmethod
+    def fit(cls, train: Latents, mixture: Mixture, *, n_neighbors: int) -> Self:
+        """Learn from normal images.
+
+        Args:
+            train: Latents of the images that the model was trained on.
+            mixture: Fitted on them.
+            n_neighbors: Which nearest neighbor counts; at most the number of train images less
+                one is used.
+        """
+        center, whitening = _whitening(train.mean)
+        count = min(n_neighbors, len(train.mean) - 1)
+        return cls(mixture, train._replace(reconstructions=None), count, center, whitening)
+
+    def calibrate(self, validation: Latents, score: AnomalyScore, quantile: float) -> Self:
+        """Take median, threshold and the scales of ``combined`` from normal images.
+
+        Args:
+            validation: Latents of normal images that took no part in training, with their
+                errors. Where there are none, train is used, no image its own neighbor; its
+                scores are lower than those of new images.
+            score: The headline score.
+            quantile: Of the headline score that becomes the threshold, in ``(0.5, 1)``: 0.95
+                calls one normal image in twenty anomalous.
+
+        Returns:
+            A calibrated detector without the parts of train that only this method uses.
+
+        Raises:
+            LatentlabError: If errors were not measured, or the model does not have the score.
+        """
+        if len(validation.mean):
+            normal = self._single_scores(validation)
+        else:
+            normal = self._single_scores(self.train, skip_nearest=True)
+        scales = tuple(LogScale.of(normal[part]) for part in COMBINED)
+        normal["combined"] = _combine(normal, scales)
+        if score not in normal:
+            raise LatentlabError(
+                f"evaluate.anomaly_score: the model has no score {score!r}; it has "
+                f"{', '.join(normal)}"
+            )
+        median, threshold = np.quantile(normal[score], [0.5, quantile])
+        calibration = Calibration(score, float(median), float(threshold), scales)
+        return replace(self, train=only_means(self.train.mean), calibration=calibration)
+
+    @property
+    def headline(self) -> AnomalyScore:
+        """The score that decides whether an image is anomalous."""
+        return self._calibrated().headline
+
+    @property
+    def median(self) -> float:
+        """Median of the headline score of normal images."""
+        return self._calibrated().median
+
+    @property
+    def threshold(self) -> float:
+        """Images whose headline score is above this are called anomalous."""
+        return self._calibrated().threshold
+
+    def score(self, latents: Latents) -> dict[AnomalyScore, Array]:
+        """Every anomaly score that the model has.
+
+        Args:
+            latents: Of any images, with their errors; may be of none.
+
+        Returns:
+            Scores by name, each of shape ``(N,)``; ``objective`` of variational models only.
+
+        Raises:
+            LatentlabError: If the detector is not calibrated, or errors were not measured.
+        """
+        scales = self._calibrated().scales
+        scores = self._single_scores(latents)
+        return scores | {"combined": _combine(scores, scales)}
+
+    def normalize(self, scores: Floats) -> Array:
+        """Headline scores on a scale where 0 is the median of normal images and 1 the threshold.
+
+        Args:
+            scores: Headline scores, of any shape.
+        """
+        # All scores of normal images may be equal; the threshold is 1 then too.
+        unit = (self.threshold - self.median) or 1.0
+        normalized: Array = 1 + (np.asarray(scores, dtype=np.float64) - self.threshold) / unit
+        return normalized
+
+    def _calibrated(self) -> Calibration:
+        if self.calibration is None:
+            raise LatentlabError("the anomaly detector is not calibrated; call calibrate first")
+        return self.calibration
+
+    def _single_scores(
+        self, latents: Latents, *, skip_nearest: bool = False
+    ) -> dict[AnomalyScore, Array]:
+        """Every score but ``combined``; ``skip_nearest`` where the images are those of train."""
         errors = latents.measured_errors()
-        found: Scores = {"reconstruction": np.array(errors.squared_error, dtype=np.float64)}
+        scores: dict[AnomalyScore, Array] = {
+            "reconstruction": np.array(errors.squared_error, dtype=np.float64)
+        }
         if latents.kl is not None:
-            found["objective"] = np.add(errors.reconstruction, latents.kl, dtype=np.float64)
+            scores["objective"] = np.add(errors.reconstruction, latents.kl, dtype=np.float64)
         if len(latents.mean) == 0:
-            nothing: Array = np.zeros(0)
-            return found | {"density": nothing, "mahalanobis": nothing, "neighbors": nothing}
-        distances, _ = index.kneighbors(np.array(latents.mean))
-        return found | {
-            "density": -mixture.log_density(latents.mean),
-            "mahalanobis": np.linalg.norm((latents.mean - center) @ whitening, axis=1),
-            "neighbors": distances[:, count - 1 + itself].astype(np.float64),
+            return scores | {
+                "density": np.zeros(0),
+                "mahalanobis": np.zeros(0),
+                "neighbors": np.zeros(0),
+            }
+        return scores | {
+            "density": -self.mixture.score_samples(latents.mean),
+            "mahalanobis": np.linalg.norm((latents.mean - self.center) @ self.whitening, axis=1),
+            "neighbors": self._neighbor_distances(latents.mean, skip_nearest),
         }
 
-    normal = score(validation) if len(validation.mean) else score(train, itself=1)
-    scores = {"calibration": normal} | {name: score(split) for name, split in others.items()}
-    for found in scores.values():
-        found["combined"] = np.mean(
-            [standardized(found[part], normal[part]) for part in COMBINED], axis=0
-        )
-    return scores
+    def _neighbor_distances(self, mean: Float32s, skip_nearest: bool) -> Array:
+        # Importing scikit-learn takes seconds, and reading a detector does not need it.
+        from sklearn.neighbors import NearestNeighbors
+
+        # One more than asked for: a train image is its own nearest neighbor.
+        index = NearestNeighbors(n_neighbors=self.n_neighbors + 1, algorithm="brute")
+        distances, _ = index.fit(np.array(self.train.mean)).kneighbors(np.array(mean))
+        column: Array = distances[:, self.n_neighbors - 1 + skip_nearest].astype(np.float64)
+        return column
 
 
-def standardized(scores: Array, normal: Array) -> Array:
-    """Logarithms of positive scores, in standard deviations above those of normal images."""
-    # A distance of nothing, to a copy of the image, has no logarithm and would outweigh the rest.
-    least = 1e-3 * np.median(normal) or 1.0
-    logs, usual = np.log(np.maximum(scores, least)), np.log(np.maximum(normal, least))
-    standardized: Array = (logs - usual.mean()) / (usual.std() or 1.0)
-    return standardized
+def only_means(mean: Float32s) -> Latents:
+    """Latents of posterior means and nothing else."""
+    return Latents(mean, None, None, None, None, None)
 
 
-def _whitening(latents: npt.NDArray[np.floating]) -> tuple[Array, Array]:
+def _combine(scores: Mapping[AnomalyScore, Array], scales: tuple[LogScale, ...]) -> Array:
+    parts = zip(COMBINED, scales, strict=True)
+    combined: Array = np.mean([scale.standardize(scores[name]) for name, scale in parts], axis=0)
+    return combined
+
+
+def _whitening(latents: Floats) -> tuple[Array, Array]:
     """Center of latents, and the matrix that makes their covariance the identity."""
     points = np.asarray(latents, dtype=np.float64)
     covariance = np.atleast_2d(np.cov(points, rowvar=False, bias=True))

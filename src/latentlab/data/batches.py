@@ -1,4 +1,4 @@
-"""From resident bytes to a batch of pixels on the device."""
+"""Batches: their order, and the conversion of bytes to pixels on the device."""
 
 from collections.abc import Iterator
 
@@ -9,15 +9,15 @@ from latentlab.pixels import PIXEL_BOUNDS, PixelRange
 
 
 def to_pixels(images: Tensor, pixel_range: PixelRange, device: torch.device) -> Tensor:
-    """Move bytes to the device and cast them there.
+    """Convert bytes to pixels, on the device.
 
     Args:
         images: uint8, shape ``(B, C, H, W)``.
         pixel_range: Range of the result.
-        device: Where the result lives.
+        device: Device of the result.
 
     Returns:
-        float32 of the same shape.
+        float32, the same shape.
 
     Example:
         >>> to_pixels(torch.tensor([[[[0, 255]]]], dtype=torch.uint8), "symmetric",
@@ -33,14 +33,14 @@ def dynamic_binarization(intensities: Tensor, generator: torch.Generator) -> Ten
 
     Args:
         intensities: uint8 of any shape.
-        generator: On the same device.
+        generator: Random numbers, on the device of the intensities.
 
     Returns:
         0 and 255, uint8 of the same shape.
 
     References:
-        Burda, Grosse & Salakhutdinov, Importance Weighted Autoencoders (2016), which draws anew
-        whenever an image is seen. https://arxiv.org/abs/1509.00519
+        Burda, Grosse & Salakhutdinov, Importance Weighted Autoencoders (2016), which binarizes
+        an image again whenever it is in a batch. https://arxiv.org/abs/1509.00519
     """
     levels = torch.empty_like(intensities).random_(0, 255, generator=generator)
     return (levels < intensities).to(torch.uint8) * 255
@@ -49,7 +49,12 @@ def dynamic_binarization(intensities: Tensor, generator: torch.Generator) -> Ten
 def in_order(images: Tensor, labels: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches in the order of the data set; the last one may be smaller.
 
-    No images make one empty batch, whose results still have the right shapes.
+    No images give one empty batch, so that results computed from it have the right shapes.
+
+    Args:
+        images: uint8, shape ``(N, C, H, W)``.
+        labels: Shape ``(N,)``.
+        batch_size: Images per batch.
     """
     yield from zip(images.split(batch_size), labels.split(batch_size), strict=True)
 
@@ -57,9 +62,13 @@ def in_order(images: Tensor, labels: Tensor, batch_size: int) -> Iterator[tuple[
 def shuffled(
     images: Tensor, labels: Tensor, batch_size: int, generator: torch.Generator
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of one pass in random order: one permutation, each batch an index into the bytes.
+    """Batches of one epoch in random order.
 
-    The generator lives on the CPU, so that the order is the same on every device.
+    Args:
+        images: uint8, shape ``(N, C, H, W)``.
+        labels: Shape ``(N,)``.
+        batch_size: Images per batch; the last one may be smaller.
+        generator: On the CPU, so that the order is the same on every device.
     """
     order = torch.randperm(len(images), generator=generator).to(images.device)
     for indices in order.split(batch_size):

@@ -1,21 +1,23 @@
-"""One image file -> bytes of a square image, whatever its mode, orientation and shape.
+"""Decoding of image files: any format, mode, orientation and shape -> bytes of a square image.
 
-Only Pillow and NumPy are needed here, so that several processes can decode cheaply.
+Only Pillow and NumPy are needed here, so that several processes can decode without torch.
 """
 
 import hashlib
 import io
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple, final
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from latentlab.arrays import Bytes
+from latentlab.data.settings import Fit
+from latentlab.data.transforms import square
 from latentlab.errors import LatentlabError
 
-Fit = Literal["center_crop", "letterbox"]
 Box = tuple[float, float, float, float]
 
 SIXTEEN_BITS = ("I", "I;16", "I;16L", "I;16B", "I;16N")
@@ -32,11 +34,12 @@ UPRIGHT = {
 }
 
 
-class Facts(NamedTuple):
-    """What is known of an image file that was read whole.
+@final
+class ImageInfo(NamedTuple):
+    """Description of an image file.
 
     Attributes:
-        sha256: Of the file.
+        sha256: Digest of the file, as hexadecimal digits.
         width: Pixels, after orientation.
         height: Pixels, after orientation.
         channels: 1 for gray, 3 for color.
@@ -48,8 +51,23 @@ class Facts(NamedTuple):
     channels: int
 
 
-def inspect(path: Path) -> Facts:
-    """Read an image file whole, and tell what is in it.
+@final
+@dataclass(frozen=True)
+class DecodeOptions:
+    """How image files become square images.
+
+    Attributes:
+        fit: What to do with images that are not square.
+        box: Left, upper, right and lower edge of the part to use, as shares of width and height,
+            each in ``[0, 1]``; ``None`` for the whole image.
+    """
+
+    fit: Fit
+    box: Box | None = None
+
+
+def inspect(path: Path) -> ImageInfo:
+    """Read an image file to its end, and describe it.
 
     Raises:
         LatentlabError: If it is no image, truncated, a decompression bomb, or has pixels out of
@@ -57,50 +75,41 @@ def inspect(path: Path) -> Facts:
     """
     content = _content(path)
     image = _open(content, path)
-    return Facts(hashlib.sha256(content).hexdigest(), *image.size, len(image.getbands()))
+    return ImageInfo(hashlib.sha256(content).hexdigest(), *image.size, len(image.getbands()))
 
 
-def decode(
-    path: Path, sha256: str, size: int, channels: int, fit: Fit, box: Box | None
-) -> npt.NDArray[np.uint8]:
+def decode(path: Path, sha256: str, size: int, channels: int, options: DecodeOptions) -> Bytes:
     """Read an image file as bytes of a square image, shape ``(channels, size, size)``.
 
-    Orientation from EXIF is applied, transparency is laid on white, 16 bits become 8. Integers
-    of more than 8 bits run from 0 to 65535; floats from 0 to 1 where no pixel of the image is
-    larger, and else from 0 to 255.
+    Orientation from EXIF is applied, transparency is blended with white, 16 bits become 8.
+    Integers of more than 8 bits run from 0 to 65535; floats from 0 to 1 where no pixel of the
+    image is larger, and else from 0 to 255.
 
     Args:
         path: The file.
-        sha256: What the file's content was when the set was looked through.
-        size: Pixels a side.
+        sha256: Digest of the file when the folder was indexed.
+        size: Pixels per side.
         channels: 1 or 3.
-        fit: ``center_crop`` cuts the longer side, ``letterbox`` adds black to the shorter.
-        box: Left, upper, right and lower edge of the part to take, as shares of width and height;
-            ``None`` for all.
+        options: Which part of the image, and how it is made square.
 
     Raises:
-        LatentlabError: If the file has changed, or is no readable image.
+        LatentlabError: If the file has changed since, or is no readable image.
     """
     content = _content(path)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise LatentlabError(
-            f"{path}: changed since the folder was looked through; look again with "
+            f"{path}: changed since the folder was indexed; index it again with "
             "`dvc repro -f -s download`, then run `dvc repro`"
         )
     image = _open(content, path)
-    if box is not None:
-        left, upper, right, lower = box
+    if options.box is not None:
+        left, upper, right, lower = options.box
         width, height = image.size
         near = round(left * width), round(upper * height)
         image = image.crop((*near, round(right * width), round(lower * height)))
-    image = image.convert("L" if channels == 1 else "RGB")
-    square = (
-        ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
-        if fit == "center_crop"
-        else _letterbox(image, size)
-    )
-    pixels = np.asarray(square).reshape(size, size, channels)
-    return np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
+    pixels = np.asarray(image).reshape(image.height, image.width, -1)
+    decoded: Bytes = square(np.moveaxis(pixels, -1, 0)[None], size, channels, options.fit)[0]
+    return decoded
 
 
 def _content(path: Path) -> bytes:
@@ -111,15 +120,17 @@ def _content(path: Path) -> bytes:
 
 
 def _open(content: bytes, path: Path) -> Image.Image:
-    """The first frame, decoded to its end, upright, as ``L`` where it is gray and else ``RGB``."""
+    """The first frame, decoded to its end and upright: ``L`` where it is gray, else ``RGB``."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            # A header may promise more pixels than any memory holds: Pillow warns, we refuse.
+            # A header may announce more pixels than any memory holds: where Pillow only warns,
+            # the file is refused.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(content))
             image.load()
-            # Pillow's own function writes the EXIF anew, and fails where a photograph's is odd.
+            # ImageOps.exif_transpose writes the EXIF data again, and raises on tags that are not
+            # as its standard says.
             turn = UPRIGHT.get(image.getexif().get(ORIENTATION, 1))
             return _flat(image if turn is None else image.transpose(turn), path)
     except LatentlabError:
@@ -129,13 +140,13 @@ def _open(content: bytes, path: Path) -> Image.Image:
     except UnidentifiedImageError as error:
         raise LatentlabError(f"{path}: no image that Pillow can read") from error
     except Exception as error:
-        # Pillow has a decoder for each of dozens of formats, and on a damaged file each raises
-        # what it happens to stumble over: RuntimeError, struct.error, AttributeError and more.
+        # Each of Pillow's decoders raises other errors on a damaged file: RuntimeError,
+        # struct.error, AttributeError and more.
         raise LatentlabError(f"{path}: a damaged image ({error})") from error
 
 
 def _flat(image: Image.Image, path: Path) -> Image.Image:
-    """The image with eight bits a channel, ``L`` or ``RGB``, and transparency laid on white."""
+    """The image as ``L`` or ``RGB`` of eight bits, with transparency blended with white."""
     gray = image.mode in GRAY_MODES or _is_gray_palette(image)
     if image.mode == "F" or image.mode in SIXTEEN_BITS:
         image = _eight_bits(image, path)
@@ -153,7 +164,7 @@ def _eight_bits(image: Image.Image, path: Path) -> Image.Image:
     top, allowed = 65535, "0 to 65535"
     if image.mode == "F":
         top, allowed = (1 if high <= 1 else 255), "0 to 1, or 0 to 255"
-    # Written so that it refuses nan as well.
+    # Negated, so that nan is refused as well.
     if not (low >= 0 and high <= top):
         raise LatentlabError(
             f"{path}: found pixels from {low:g} to {high:g}; allowed: {allowed}; scale them"
@@ -162,16 +173,6 @@ def _eight_bits(image: Image.Image, path: Path) -> Image.Image:
     if "transparency" in image.info:
         pixels[values == image.info["transparency"]] = 255
     return Image.fromarray(pixels)
-
-
-def _letterbox(image: Image.Image, size: int) -> Image.Image:
-    """The whole image in the middle of a black square, one pixel wide or high at the least."""
-    longer = max(image.size)
-    width, height = (max(1, round(side / longer * size)) for side in image.size)
-    square = Image.new(image.mode, (size, size))
-    inner = image.resize((width, height), Image.Resampling.BICUBIC)
-    square.paste(inner, (round((size - width) / 2), round((size - height) / 2)))
-    return square
 
 
 def _is_gray_palette(image: Image.Image) -> bool:

@@ -1,8 +1,8 @@
-"""Finding a known file: in the download cache, on mirrors, on the machine, on the network.
+"""Search for a known file: download cache, mirrors, system folders, network.
 
-Whatever the way, a file counts only when the SHA-256 of its *uncompressed* content is the one
-known, because mirrors compress anew. A file from the network is kept in the cache, so that
-nothing is fetched twice.
+A file is accepted only if the SHA-256 of its *uncompressed* content is the expected one, because
+mirrors compress files again. A file from the network is kept in the cache, so that nothing is
+downloaded twice.
 """
 
 import gzip
@@ -28,7 +28,7 @@ from latentlab.site import is_url
 
 TIMEOUT = 30  # seconds without a byte
 PAUSES = (1.0, 3.0)  # seconds before the second and the third try
-BLOCK = 1 << 20
+BLOCK = 1 << 20  # bytes read at a time
 SLACK = 1 << 20  # bytes that gzip may add to content that it cannot shrink
 
 
@@ -38,10 +38,10 @@ class KnownFile:
     """A file whose content is known.
 
     Attributes:
-        name: As it is called on mirrors, without ``.gz``.
-        size: Bytes of the content at the most; no more are ever unpacked.
-        sha256: Of the content, uncompressed but for archives.
-        address: A URL of this very file, asked last.
+        name: File name on mirrors, without ``.gz``.
+        size: Largest size of the content, bytes; no more are ever unpacked.
+        sha256: Digest of the uncompressed content; of an archive, of the archive itself.
+        address: URL of this file, tried last.
     """
 
     name: str
@@ -51,47 +51,47 @@ class KnownFile:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the file may be called: an archive as it is, anything else with ``.gz`` too."""
+        """Possible file names: an archive's own, for other files also with ``.gz``."""
         return (self.name,) if self.is_archive else (self.name, f"{self.name}.gz")
 
     @property
     def is_archive(self) -> bool:
-        """Whether the file is a compressed archive, whose packed content is what is known."""
+        """Whether the file is a compressed archive, which is verified as it is."""
         return self.name.endswith((".tgz", ".tar.gz"))
 
 
 @final
 @dataclass(frozen=True)
-class Places:
-    """Where to look, in this order: cache, mirrors, the machine, official addresses.
+class SearchPath:
+    """Where files are searched, in this order: cache, mirrors, system, official addresses.
 
     Attributes:
-        cache: Folder of what was downloaded before.
-        mirrors: Folders and URLs that the user names.
-        machine: Folders where packages of the operating system install.
+        cache: Folder of earlier downloads.
+        mirrors: Folders and URLs given by the user.
+        system: Folders where packages of the operating system install data.
         official: URLs of the data set's owners.
-        folders: Names that a data set's folder may have inside a mirror.
+        folders: Possible names of the data set's folder inside a mirror.
     """
 
     cache: Path
     mirrors: Sequence[str]
-    machine: Sequence[str] = ()
+    system: Sequence[str] = ()
     official: Sequence[str] = ()
     folders: Sequence[str] = ()
 
 
-def find(file: KnownFile, places: Places) -> bytes:
-    """The uncompressed content of a known file, from the first place that has it right.
+def find(file: KnownFile, search: SearchPath) -> bytes:
+    """The verified, uncompressed content of a known file, from the first place that has it.
 
     Raises:
-        LatentlabError: If no place has; it says what was tried, and with what result.
+        LatentlabError: If no place has it; the message lists what was tried and what was found.
     """
     tried: list[str] = []
-    for address, read in _candidates(file, places, tried):
+    for address, read in _candidates(file, search, tried):
         try:
             content = _unpacked(read(), file)
             _verify(content, file)
-        # A ValueError is an address that is none, or a header that is no number.
+        # A ValueError is an invalid URL, or a Content-Length that is no number.
         except (
             OSError,
             EOFError,
@@ -103,12 +103,12 @@ def find(file: KnownFile, places: Places) -> bytes:
             tried.append(f"{address}: {' '.join(str(error).split())}")
             continue
         if is_url(address):
-            with caching(places.cache / file.name) as temporary:
+            with caching(search.cache / file.name) as temporary:
                 temporary.write_bytes(content)
         return content
     listed = "\n".join(f"  {line}" for line in tried)
     raise LatentlabError(
-        f"{file.name} was found nowhere. Tried:\n{listed}\n"
+        f"{file.name} was not found. Tried:\n{listed}\n"
         "Name a folder or a URL that has it, plain or as .gz, in data.mirrors or in the "
         "environment variable LATENTLAB_MIRRORS (separated by ;). "
         "`dataset: digits` needs no network."
@@ -117,7 +117,7 @@ def find(file: KnownFile, places: Places) -> bytes:
 
 @contextmanager
 def caching(path: Path) -> Iterator[Path]:
-    """A temporary path that becomes a file or folder of the cache when the block ends well.
+    """A temporary path that becomes a file or folder of the cache when the block succeeds.
 
     Raises:
         LatentlabError: If the cache cannot be written to.
@@ -128,16 +128,16 @@ def caching(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise LatentlabError(
             f"{path}: the download cache cannot be written to ({error}); make its folder "
-            "writable, or name another with --cache in dvc.yaml"
+            "writable, or change --cache in dvc.yaml"
         ) from error
 
 
-def find_folder(name: str, places: Places) -> Path | None:
-    """A folder of that name in one of the mirrors that are folders, or ``None``."""
-    for mirror in places.mirrors:
-        for parent in ("", *places.folders):
+def find_folder(name: str, search: SearchPath) -> Path | None:
+    """The first folder of this name in the mirrors that are folders, or ``None``."""
+    for mirror in search.mirrors:
+        for parent in ("", *search.folders):
             folder = Path(mirror) / parent / name
-            # A place that forbids to look has nothing for us; ``find`` will tell why.
+            # A mirror without permission to read counts as empty; ``find`` reports why.
             with suppress(OSError):
                 if not is_url(mirror) and folder.is_dir():
                     return folder
@@ -145,17 +145,20 @@ def find_folder(name: str, places: Places) -> Path | None:
 
 
 def _candidates(
-    file: KnownFile, places: Places, tried: list[str]
+    file: KnownFile, search: SearchPath, tried: list[str]
 ) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Addresses that may have the file, each with a way to read it."""
-    for place in (str(places.cache), *places.mirrors, *places.machine, *places.official):
+    """Paths and URLs that may have the file, each with a function that reads it.
+
+    Places without the file are appended to ``tried``.
+    """
+    for place in (str(search.cache), *search.mirrors, *search.system, *search.official):
         if is_url(place):
             for name in reversed(file.names):
                 address = f"{place.rstrip('/')}/{name}"
                 yield address, partial(_download, address, file.size)
             continue
         paths = [
-            Path(place) / folder / name for folder in ("", *places.folders) for name in file.names
+            Path(place) / folder / name for folder in ("", *search.folders) for name in file.names
         ]
         present = []
         for path in paths:
@@ -165,7 +168,7 @@ def _candidates(
             except OSError as error:
                 tried.append(f"{path}: {error.strerror}")
         if not present:
-            within = ", ".join(places.folders)
+            within = ", ".join(search.folders)
             tried.append(f"{place}: no {file.name}" + (f", nor in {within}" if within else ""))
         for path in present:
             yield str(path), path.read_bytes
@@ -174,12 +177,12 @@ def _candidates(
 
 
 def _unpacked(content: bytes, file: KnownFile) -> bytes:
-    """Gzipped content unpacked, up to one byte more than is expected; other content as it is."""
+    """Unpacked gzip, at most one byte more than expected; other content unchanged."""
     if not content.startswith(b"\x1f\x8b") or file.is_archive:
         return content
     with gzip.open(io.BytesIO(content)) as stream:
         unpacked = stream.read(file.size + 1)
-        # Reading on to the end checks the length and the checksum that gzip itself keeps.
+        # Reading to the end checks the length and the checksum of the gzip format.
         if len(unpacked) <= file.size and stream.read(1):
             raise LatentlabError("more content than expected")
     return unpacked
@@ -197,12 +200,12 @@ def _verify(content: bytes, file: KnownFile) -> None:
 
 
 def _download(address: str, size: int) -> bytes:
-    """Content of a URL, with progress on a terminal, and new tries where they may help."""
+    """Content of a URL; shows progress on a terminal, and retries on network and server errors."""
     for pause in (*PAUSES, None):
         try:
             return _download_once(address, size)
         except HTTPError as error:
-            # The server has answered: only a fault of its own may pass.
+            # Only errors of the server itself (5xx) may be gone at the next try.
             if error.code < 500 or pause is None:
                 raise
         except (OSError, HTTPException):

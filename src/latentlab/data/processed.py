@@ -1,55 +1,60 @@
-"""The processed set on disk: bytes and labels of each split, memory-mapped."""
+"""The processed data set on disk: images and labels of each split, and ``about.json``."""
 
+import hashlib
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple, assert_never
+from typing import NamedTuple, final
 
 import numpy as np
-import numpy.typing as npt
 
-from latentlab.arrays import Split
-from latentlab.data.settings import Binarize
+from latentlab.arrays import Bytes, Integers, Shape, Split
 from latentlab.errors import LatentlabError
-from latentlab.files import REMEDY, read_array, read_json, write_json
+from latentlab.files import REMEDY, ArrayWriter, read_array, read_json, write_array, write_json
 
+IMAGES = "images.npy"
+LABELS = "labels.npy"
 INTENSITIES = "intensities.npy"
 
 
+@final
 class ImageSplit(NamedTuple):
-    """One split of a processed set.
+    """One split of a processed data set.
 
     Attributes:
         images: Bytes, shape ``(N, C, H, W)``, memory-mapped.
-        labels: Shape ``(N,)``; -1 where an image has no class.
+        labels: Class of each image, shape ``(N,)``; ``NO_CLASS`` where it has none.
     """
 
-    images: npt.NDArray[np.uint8]
-    labels: npt.NDArray[np.int64]
+    images: Bytes
+    labels: Integers
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of an image."""
+    def shape(self) -> Shape:
+        """Channels, height and width of one image."""
         channels, height, width = self.images.shape[1:]
         return channels, height, width
 
     @property
     def classes(self) -> int:
-        """Number of classes, which the training split shows all of."""
+        """Number of classes: the largest label plus one; the training split has every class."""
         return int(self.labels.max(initial=-1)) + 1
 
 
+@final
 @dataclass(frozen=True)
 class About:
-    """What is in a processed set.
+    """Description of a processed data set, as ``about.json`` holds it.
 
     Attributes:
-        dataset: The data set's name.
+        dataset: Name of the data set.
         class_names: One name for each label, empty without labels.
-        image_size: Pixels a side.
+        image_size: Pixels per side.
         channels: 1 or 3.
-        counts: Images in each split.
-        sha256: Digest of each split's pixels and labels.
-        unreadable: Files that were left out, each with the reason.
+        counts: Number of images in each split.
+        sha256: Digest of the images and labels of each split.
+        unreadable: Files that were left out, each as ``path: reason``.
     """
 
     dataset: str
@@ -62,27 +67,27 @@ class About:
 
 
 def read_split(folder: Path) -> ImageSplit:
-    """Open a split of a processed set.
+    """Open a split of a processed data set, memory-mapped.
 
     Raises:
-        LatentlabError: If a file is missing, damaged, or does not fit the other.
+        LatentlabError: If a file is missing or damaged, or images and labels differ in number.
     """
-    images, labels = read_array(folder / "images.npy"), read_array(folder / "labels.npy")
+    images, labels = read_array(folder / IMAGES), read_array(folder / LABELS)
     if images.ndim != 4 or images.dtype != np.uint8 or images.shape[2] != images.shape[3]:
         raise LatentlabError(
-            f"{folder / 'images.npy'}: found {images.dtype} of shape {images.shape}, "
+            f"{folder / IMAGES}: found {images.dtype} of shape {images.shape}, "
             f"expected uint8 of shape (N, C, H, H); {REMEDY}"
         )
     if labels.shape != (len(images),) or labels.dtype != np.int64 or labels.min(initial=0) < -1:
         raise LatentlabError(
-            f"{folder / 'labels.npy'}: found {labels.dtype} of shape {labels.shape} beside "
+            f"{folder / LABELS}: found {labels.dtype} of shape {labels.shape} beside "
             f"{len(images)} images, expected int64 of shape ({len(images)},), -1 or more; {REMEDY}"
         )
     return ImageSplit(images, labels)
 
 
-def read_intensities(folder: Path) -> npt.NDArray[np.uint8] | None:
-    """Gray levels behind stochastically binarized images; ``None`` where pixels are fixed.
+def read_intensities(folder: Path) -> Bytes | None:
+    """Images of a split before stochastic binarization; ``None`` without it.
 
     Raises:
         LatentlabError: If the file is damaged.
@@ -91,40 +96,46 @@ def read_intensities(folder: Path) -> npt.NDArray[np.uint8] | None:
     return read_array(path) if path.exists() else None
 
 
-def binarized(
-    images: npt.NDArray[np.uint8], how: Binarize, rng: np.random.Generator
-) -> npt.NDArray[np.uint8]:
-    """Black and white images.
+def write_split(
+    folder: Path,
+    batches: Iterable[Bytes],
+    labels: Integers,
+    shape: Shape,
+    *,
+    transform: Callable[[Bytes], Bytes],
+    keep_intensities: bool,
+) -> str:
+    """Write one split a batch at a time: ``images.npy``, ``labels.npy``, ``intensities.npy``.
 
     Args:
-        images: Bytes of any shape.
-        how: ``threshold`` makes what is brighter than half white; ``stochastic`` makes each pixel
-            white with the probability of its brightness; ``none`` leaves all as it is.
-        rng: Of the draws.
+        folder: Where the files go.
+        batches: All images in order, bytes of shape ``(n, C, H, W)``.
+        labels: Class of each image, shape ``(N,)``; ``NO_CLASS`` where it has none.
+        shape: Of one image, ``(C, H, W)``.
+        transform: Applied to each batch once, such as binarization; keeps the shape.
+        keep_intensities: Whether to write the images before the transform too, so that training
+            can binarize them again in every epoch.
 
     Returns:
-        0 and 255, the same shape.
-
-    References:
-        Salakhutdinov & Murray, On the Quantitative Analysis of Deep Belief Networks (2008).
-        https://doi.org/10.1145/1390156.1390266
-
-    Example:
-        >>> rng = np.random.default_rng(0)
-        >>> binarized(np.array([0, 127, 128, 255], np.uint8), "threshold", rng).tolist()
-        [0, 0, 255, 255]
+        SHA-256 of transformed images and labels, as hexadecimal digits.
     """
-    match how:
-        case "none":
-            return images
-        case "threshold":
-            white = images >= 128
-        case "stochastic":
-            # Of the 255 equally likely draws 0 to 254, so many lie below as the pixel is bright.
-            white = rng.integers(0, 255, images.shape, dtype=np.uint8) < images
-        case _:
-            assert_never(how)
-    return np.where(white, np.uint8(255), np.uint8(0))
+    digest = hashlib.sha256()
+    whole = (len(labels), *shape)
+    with ExitStack() as files:
+        images = files.enter_context(ArrayWriter(folder / IMAGES, whole, np.uint8))
+        intensities = None
+        if keep_intensities:
+            intensities = files.enter_context(ArrayWriter(folder / INTENSITIES, whole, np.uint8))
+        for batch in batches:
+            if intensities:
+                intensities.write(batch)
+            transformed = transform(batch)
+            images.write(transformed)
+            digest.update(transformed.tobytes())
+    codes = labels.astype(np.int64)
+    write_array(folder / LABELS, codes)
+    digest.update(codes.tobytes())
+    return digest.hexdigest()
 
 
 def write_about(path: Path, about: About) -> None:
@@ -136,13 +147,15 @@ def read_about(path: Path) -> About:
     """Read ``about.json``.
 
     Raises:
-        LatentlabError: If it is missing, damaged, or not about a processed set.
+        LatentlabError: If it is missing or damaged, or has other keys.
     """
     content = read_json(path)
     try:
         if not all(isinstance(name, str) for name in content["class_names"]):
-            raise TypeError("class names that are no text")
+            raise TypeError("class names are not text")
         lists = {key: tuple(content[key]) for key in ("class_names", "unreadable")}
         return About(**{**content, **lists})
     except (TypeError, KeyError) as error:
-        raise LatentlabError(f"{path}: not about a processed set ({error}); {REMEDY}") from error
+        raise LatentlabError(
+            f"{path}: not the description of a processed data set ({error}); {REMEDY}"
+        ) from error

@@ -6,19 +6,21 @@ from pydantic import Discriminator, Field, Tag
 
 from latentlab.settings import PositiveInt, Settings
 
-Dataset = Literal["digits", "mnist", "fashion_mnist", "faces", "folder"]
-DatasetName = Literal["digits", "mnist", "fashion_mnist", "faces", "cifar10"]
+# Each is a module in data/sources.
+_Trainable = Literal["digits", "mnist", "fashion_mnist", "faces"]
+Dataset = Literal[_Trainable, "folder"]
+DatasetName = Literal[_Trainable, "cifar10"]
 DATASETS: tuple[DatasetName, ...] = get_args(DatasetName)
 Fit = Literal["center_crop", "letterbox"]
 Binarize = Literal["none", "threshold", "stochastic"]
 
-# YAML has lists only: they are accepted where a tuple is meant, and nothing else is converted.
-SearchPath = Annotated[tuple[str, ...], Field(strict=False)]
+# YAML has no tuples: lists are accepted for them, and nothing else is converted.
+Mirrors = Annotated[tuple[str, ...], Field(strict=False)]
 Classes = Annotated[tuple[int | str, ...], Field(strict=False, min_length=1)]
 
 
 class AnomalyClasses(Settings):
-    """Classes that count as anomalies."""
+    """Classes of the data set whose images are the anomalies."""
 
     classes: Classes
 
@@ -43,7 +45,7 @@ class DataSettings(Settings):
     """Which images, from where, and how they are split."""
 
     folder: str | None
-    mirrors: SearchPath | None
+    mirrors: Mirrors | None
     anomalies: Anomalies | None
     classes: Classes | None
     limit: PositiveInt | None

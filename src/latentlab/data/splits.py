@@ -1,45 +1,43 @@
-"""Splitting a data set, stratified and seeded, and writing the splits as bytes."""
+"""Division of a data set into train, validation, test and anomalies, stratified and seeded."""
 
-import hashlib
-from collections.abc import Sequence
-from contextlib import ExitStack
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, final
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
-from latentlab.arrays import NO_CLASS, Split
-from latentlab.arrays import Integers as Labels
-from latentlab.data.processed import INTENSITIES, binarized
-from latentlab.data.settings import Binarize
+from latentlab.arrays import NO_CLASS, Bytes, Indices, Integers, Split
 from latentlab.data.sources.base import DataSet, ImageSource
 from latentlab.errors import LatentlabError, choices
-from latentlab.files import ArrayWriter, write_array
-
-Indices = npt.NDArray[np.intp]
+from latentlab.randomness import stream_seed
 
 
+@final
 class Part(NamedTuple):
-    """Some images of a source.
+    """Some images of a source: one split.
 
     Attributes:
-        source: Where they are.
-        indices: Which ones, in ascending order.
-        labels: Their classes, shape ``(len(indices),)``; ``NO_CLASS`` without one.
+        source: Where the images are.
+        indices: Which ones, in ascending order, shape ``(n,)``.
+        labels: Their classes, shape ``(n,)``; ``NO_CLASS`` for an image without one.
     """
 
     source: ImageSource
     indices: Indices
-    labels: Labels
+    labels: Integers
+
+    def chunks(self, size: int, channels: int) -> Iterator[Bytes]:
+        """The images in order, in batches of shape ``(b, channels, size, size)``."""
+        return self.source.chunks(self.indices, size, channels)
 
 
+@final
 class Splits(NamedTuple):
-    """All parts of a processed set.
+    """All splits of a data set.
 
     Attributes:
-        class_names: Of the classes that are kept; label ``i`` is the ``i``-th.
+        class_names: Names of the classes; the ``i``-th is that of label ``i``.
         parts: ``train``, ``validation``, ``test`` and ``anomalies``.
     """
 
@@ -47,161 +45,143 @@ class Splits(NamedTuple):
     parts: dict[Split, Part]
 
 
-def split(
-    dataset: DataSet,
-    *,
-    others: DataSet | None = None,
-    classes: Sequence[int | str] = (),
-    anomaly_classes: Sequence[int | str] = (),
-    limit: int | None = None,
-    test_fraction: float,
-    validation_fraction: float,
-    seed: int,
-) -> Splits:
-    """Which images belong to train, validation, test and anomalies.
+@final
+@dataclass(frozen=True)
+class SplitOptions:
+    """How a data set is split.
 
-    Splits that the data set brings are kept; the others are drawn from its training images, each
-    class in proportion, and no group on both sides. The same arguments give the same splits.
+    Attributes:
+        test_fraction: Share of the training images for testing, in ``(0, 1)``; unused where the
+            data set has test images.
+        validation_fraction: Share of the remaining training images for validation, in
+            ``[0, 1)``; unused where the data set has validation images.
+        seed: Of every draw.
+        classes: Classes to use, by name or number; all when empty.
+        anomaly_classes: Classes that are anomalies and never trained on, by name or number.
+        limit: Largest number of images per split; train and what is split off it count as one.
+            Subsets are stratified. ``None`` for all images.
+    """
+
+    test_fraction: float
+    validation_fraction: float
+    seed: int
+    classes: Sequence[int | str] = ()
+    anomaly_classes: Sequence[int | str] = ()
+    limit: int | None = None
+
+
+@final
+class _Classes(NamedTuple):
+    """The classes of a data set, chosen and numbered.
+
+    Attributes:
+        normal: Codes of the normal classes in the data set, ascending.
+        anomalous: Codes of the anomaly classes in the data set, ascending.
+        label: New label by code: ``0, 1, ...`` for normal classes and ``NO_CLASS`` for others.
+            The last entry is ``NO_CLASS``, so that ``label[NO_CLASS]`` is ``NO_CLASS``.
+    """
+
+    normal: list[int]
+    anomalous: list[int]
+    label: Integers
+
+
+def split(dataset: DataSet, options: SplitOptions, other: DataSet | None = None) -> Splits:
+    """Choose the images of train, validation, test and anomalies.
+
+    Splits that the data set has are used; the others are drawn from its training images, each
+    class in proportion, or no group in two splits. The same arguments give the same splits.
 
     Args:
         dataset: What to split.
-        others: A data set whose test images (or all, where it has no test split) are the
-            anomalies.
-        classes: Names of the classes to keep; all of them when empty.
-        anomaly_classes: Names of classes that are anomalies and never seen in training: their
-            test images, or their training images where the test split has none.
-        limit: Take a stratified subset of at most so many training images, and of each other
-            part; ``None`` for all.
-        test_fraction: Share of the training images to hold out for testing.
-        validation_fraction: Share of what is left to hold out for validation.
-        seed: Of every draw.
+        options: How.
+        other: A data set whose test images are the anomalies, or all of its images where it has
+            no test split.
 
     Raises:
-        LatentlabError: If a class is unknown or has no training image, or a part cannot be drawn.
+        LatentlabError: If a class is unknown or has no training image, or a split cannot be
+            drawn.
     """
-    names = dataset.class_names
-    strange = _codes(anomaly_classes, names, "data.anomalies.classes")
-    kept = [
-        code
-        for code in _codes(classes, names, "data.classes") or range(len(names))
-        if code not in strange
-    ]
-    if names and not kept:
+    classes = _choose_classes(dataset.class_names, options)
+    train, validation, test = _split_normal(dataset, classes, options)
+    missing = [code for code in classes.normal if classes.label[code] not in train.labels]
+    if missing:
+        names = ", ".join(dataset.class_names[code] for code in missing)
         raise LatentlabError(
-            "data.classes: every class is held out as an anomaly; keep one or more"
-        )
-    renumbered = np.full(len(names) + 1, NO_CLASS)  # the last entry serves images without label
-    renumbered[kept] = np.arange(len(kept))
-
-    def part(source: ImageSource, indices: Indices) -> Part:
-        return Part(source, indices, renumbered[source.labels[indices]])
-
-    def choose(source: ImageSource) -> Indices:
-        """Images of the classes kept, thinned to the limit."""
-        chosen = np.arange(len(source))
-        if names:
-            chosen = chosen[renumbered[source.labels] != NO_CLASS]
-        return thin(chosen, source.labels, limit, seed)
-
-    source, groups = dataset.train, dataset.groups
-    train = choose(source)
-    if dataset.test is None:
-        train, test = hold_out(
-            train, source.labels, test_fraction, seed, "data.test_fraction", groups
-        )
-        tested = part(source, test)
-    else:
-        tested = part(dataset.test, choose(dataset.test))
-    if dataset.validation is None:
-        key = "data.validation_fraction"
-        train, validation = hold_out(train, source.labels, validation_fraction, seed, key, groups)
-        validated = part(source, validation)
-    else:
-        validated = part(dataset.validation, choose(dataset.validation))
-
-    unseen = dataset.test or dataset.train
-    if strange:
-        if not np.isin(unseen.labels, strange).any():
-            unseen = dataset.train
-        indices = np.flatnonzero(np.isin(unseen.labels, strange))
-    else:
-        outsiders = (others.test or others.train) if others else dataset.anomalies
-        unseen = outsiders or unseen
-        indices = np.arange(len(unseen) if outsiders else 0)
-    indices = thin(indices, unseen.labels, limit, seed)
-    anomalies = Part(unseen, indices, np.full(len(indices), NO_CLASS))
-    trained = part(source, train)
-    untrained = [names[code] for code in kept if renumbered[code] not in trained.labels]
-    if untrained:
-        raise LatentlabError(
-            f"data.classes: found no training image of {', '.join(untrained)}; add some, or name "
+            f"data.classes: found no training image of {names}; add some, or name "
             "the other classes in data.classes"
         )
     return Splits(
-        tuple(names[code] for code in kept),
+        tuple(dataset.class_names[code] for code in classes.normal),
         {
-            "train": trained,
-            "validation": validated,
-            "test": tested,
-            "anomalies": anomalies,
+            "train": train,
+            "validation": validation,
+            "test": test,
+            "anomalies": _anomalies(dataset, other, classes, options),
         },
     )
 
 
-def hold_out(
+def split_off(
     indices: Indices,
-    labels: Labels,
+    labels: Integers,
     fraction: float,
     seed: int,
     key: str,
-    groups: npt.NDArray[np.int64] | None = None,
+    groups: Integers | None = None,
 ) -> tuple[Indices, Indices]:
-    """Split indices in two, each class in proportion, or no group on both sides.
+    """Split indices in two, each class in proportion, or no group in both.
 
     Args:
         indices: What to split, shape ``(n,)``.
         labels: Class of every image of the source, shape ``(N,)``.
-        fraction: Share to hold out, in ``[0, 1)``; of the groups where there are some.
+        fraction: Share of the second part, in ``[0, 1)``; of the groups where there are some.
         seed: Of the shuffle.
         key: The param that gives the fraction, for the message of an error.
-        groups: Of every image of the source, shape ``(N,)``.
+        groups: Group of every image of the source, shape ``(N,)``; ``None`` without groups.
 
     Returns:
-        The rest and what is held out, each in ascending order.
+        The remaining indices and those split off, each in ascending order.
 
     Raises:
-        LatentlabError: If a class is too small to be in both.
+        LatentlabError: If a class is too small to be in both parts.
     """
     if fraction == 0:
         return indices, indices[:0]
     try:
         if groups is None:
-            rest, held_out = train_test_split(
-                indices, test_size=fraction, random_state=seed, stratify=labels[indices]
+            first, second = train_test_split(
+                indices,
+                test_size=fraction,
+                random_state=stream_seed(seed, key),
+                stratify=labels[indices],
             )
         else:
-            shuffle = GroupShuffleSplit(1, test_size=fraction, random_state=seed)
-            ((first, second),) = shuffle.split(indices, groups=groups[indices])
-            rest, held_out = indices[first], indices[second]
+            shuffle = GroupShuffleSplit(1, test_size=fraction, random_state=stream_seed(seed, key))
+            ((rows, rows_off),) = shuffle.split(indices, groups=groups[indices])
+            first, second = indices[rows], indices[rows_off]
     except ValueError as error:
         raise LatentlabError(
-            f"{key}: {fraction} of {len(indices)} images cannot be held out with every class on "
-            f"both sides ({error}); change the fraction, or give more images"
+            f"{key}: {fraction} of {len(indices)} images cannot be split off with every class in "
+            f"both parts ({error}); change the fraction, or give more images"
         ) from error
-    return np.sort(rest), np.sort(held_out)
+    return np.sort(first), np.sort(second)
 
 
-def thin(indices: Indices, labels: Labels, limit: int | None, seed: int) -> Indices:
-    """At most so many of the indices, each class in proportion, in ascending order.
+def stratified_subset(indices: Indices, labels: Integers, limit: int | None, seed: int) -> Indices:
+    """Draw at most ``limit`` of the indices, each class in proportion and with one or more.
 
     Args:
         indices: What to choose from, shape ``(n,)``.
         labels: Class of every image of the source, shape ``(N,)``.
-        limit: ``None`` for all.
+        limit: Largest number of indices; ``None`` for all.
         seed: Of the draw.
 
+    Returns:
+        The chosen indices in ascending order.
+
     Raises:
-        LatentlabError: If the limit leaves a class without image.
+        LatentlabError: If the limit is smaller than the number of classes.
     """
     if limit is None or len(indices) <= limit:
         return indices
@@ -211,71 +191,95 @@ def thin(indices: Indices, labels: Labels, limit: int | None, seed: int) -> Indi
             f"data.limit: found {limit}, but the images are of {len(classes)} classes; give "
             f"{len(classes)} or more"
         )
-    # Largest remainders, a place at a time: each to the class that is furthest below its share.
-    shares, places = counts * (limit / counts.sum()), np.ones(len(classes), int)
+    # Largest remainders, an image at a time: each to the class that is furthest below its share.
+    shares, sizes = counts * (limit / counts.sum()), np.ones(len(classes), int)
     for _ in range(limit - len(classes)):
-        places[np.argmax(shares - places)] += 1
-    rng = np.random.default_rng(seed)
+        sizes[np.argmax(shares - sizes)] += 1
+    rng = np.random.default_rng(stream_seed(seed, "data.limit"))
     chosen = [
-        rng.choice(indices[labels[indices] == code], count, replace=False)
-        for code, count in zip(classes, places, strict=True)
+        rng.choice(indices[labels[indices] == code], size, replace=False)
+        for code, size in zip(classes, sizes, strict=True)
     ]
     return np.sort(np.concatenate(chosen))
 
 
-def write_split(
-    folder: Path,
-    part: Part,
-    size: int,
-    channels: int,
-    *,
-    binarize: Binarize = "none",
-    rng: np.random.Generator | None = None,
-    keep_intensities: bool = False,
-) -> str:
-    """Write one split a batch at a time, as ``images.npy`` and ``labels.npy``.
-
-    Args:
-        folder: Where the files go.
-        part: What to write.
-        size: Pixels a side.
-        channels: 1 or 3.
-        binarize: How pixels become black and white, if they do.
-        rng: Of the one draw of each pixel that ``stochastic`` keeps.
-        keep_intensities: Whether to write the gray levels behind such draws too, as
-            ``intensities.npy``, so that training can draw anew.
-
-    Returns:
-        SHA-256 of pixels and labels.
-    """
-    digest, rng = hashlib.sha256(), rng or np.random.default_rng(0)
-    shape = (len(part.indices), channels, size, size)
-    with ExitStack() as files:
-        images = files.enter_context(ArrayWriter(folder / "images.npy", shape, np.uint8))
-        gray = None
-        if keep_intensities and binarize == "stochastic":
-            gray = files.enter_context(ArrayWriter(folder / INTENSITIES, shape, np.uint8))
-        for chunk in part.source.chunks(part.indices, size, channels):
-            if gray:
-                gray.write(chunk)
-            pixels = binarized(chunk, binarize, rng)
-            images.write(pixels)
-            digest.update(pixels.tobytes())
-    labels = part.labels.astype(np.int64)
-    write_array(folder / "labels.npy", labels)
-    digest.update(labels.tobytes())
-    return digest.hexdigest()
+def _choose_classes(names: Sequence[str], options: SplitOptions) -> _Classes:
+    """Normal and anomaly classes of a data set, which has none where ``names`` is empty."""
+    anomalous = _codes(options.anomaly_classes, names, "data.anomalies.classes")
+    chosen = _codes(options.classes, names, "data.classes") or range(len(names))
+    normal = [code for code in chosen if code not in anomalous]
+    if names and not normal:
+        raise LatentlabError("data.classes: every class is an anomaly class; leave one or more")
+    label = np.full(len(names) + 1, NO_CLASS)
+    label[normal] = np.arange(len(normal))
+    return _Classes(normal, anomalous, label)
 
 
 def _codes(classes: Sequence[int | str], names: Sequence[str], key: str) -> list[int]:
-    """Labels of classes given by name, or by number where no name is a number."""
-    codes, numbered = [], any(name.isdecimal() for name in names)
+    """Codes of classes given by name, or by number where no name is a number."""
+    codes, has_numeric_names = [], any(name.isdecimal() for name in names)
     for name in classes:
         if str(name) in names:
             codes.append(names.index(str(name)))
-        elif isinstance(name, int) and not numbered and 0 <= name < len(names):
+        elif isinstance(name, int) and not has_numeric_names and 0 <= name < len(names):
             codes.append(name)
         else:
-            known = choices(str(name), names) if names else "the data set has no classes"
-            raise LatentlabError(f"{key}: unknown class {name!r}; {known}")
+            allowed = choices(str(name), names) if names else "the data set has no classes"
+            raise LatentlabError(f"{key}: unknown class {name!r}; {allowed}")
     return sorted(set(codes))
+
+
+def _split_normal(
+    dataset: DataSet, classes: _Classes, options: SplitOptions
+) -> tuple[Part, Part, Part]:
+    """Train, validation and test images of the normal classes."""
+
+    def choose(source: ImageSource) -> Indices:
+        """Images of the normal classes, at most as many as the limit."""
+        indices = np.arange(len(source))
+        if classes.normal:
+            indices = indices[classes.label[source.labels] != NO_CLASS]
+        return stratified_subset(indices, source.labels, options.limit, options.seed)
+
+    def own(source: ImageSource) -> Part:
+        return part(source, choose(source))
+
+    def part(source: ImageSource, indices: Indices) -> Part:
+        return Part(source, indices, classes.label[source.labels[indices]])
+
+    def off_train(indices: Indices, key: str, fraction: float) -> tuple[Indices, Part]:
+        """The remaining training images, and the part that is split off."""
+        remaining, chosen = split_off(
+            indices, source.labels, fraction, options.seed, key, dataset.groups
+        )
+        return remaining, part(source, chosen)
+
+    source = dataset.train
+    train = choose(source)
+    if dataset.test is not None:
+        test = own(dataset.test)
+    else:
+        train, test = off_train(train, "data.test_fraction", options.test_fraction)
+    if dataset.validation is not None:
+        validation = own(dataset.validation)
+    else:
+        key = "data.validation_fraction"
+        train, validation = off_train(train, key, options.validation_fraction)
+    return part(source, train), validation, test
+
+
+def _anomalies(
+    dataset: DataSet, other: DataSet | None, classes: _Classes, options: SplitOptions
+) -> Part:
+    """Images of the anomaly classes, else of the other data set, else the data set's own."""
+    if classes.anomalous:
+        source = dataset.test or dataset.train
+        if not np.isin(source.labels, classes.anomalous).any():
+            source = dataset.train
+        indices = np.flatnonzero(np.isin(source.labels, classes.anomalous))
+    else:
+        given = (other.test or other.train) if other else dataset.anomalies
+        source = given or dataset.train
+        indices = np.arange(len(source) if given else 0)
+    indices = stratified_subset(indices, source.labels, options.limit, options.seed)
+    return Part(source, indices, np.full(len(indices), NO_CLASS))

@@ -1,9 +1,10 @@
-"""The one door to torchvision, which also opens beside a CPU-only torch.
+"""Import of torchvision that also works beside a CPU build of torch.
 
-On Linux the package index's torchvision is built for CUDA. Beside a CPU build of torch its
-compiled extension does not load, and the import dies with ``operator torchvision::nms does not
-exist``. Data sets and transforms need none of the compiled operators, so their two
-missing schemas are declared first, only where the extension cannot load.
+Other modules import torchvision's data sets from here. On Linux, PyPI's torchvision is built for
+CUDA. Beside a CPU build of torch its compiled extension does not load, and the import fails with
+``operator torchvision::nms does not exist``. The data sets need no compiled operator, so the
+schemas of the two that are missing are declared before the import, only where the extension
+cannot load.
 """
 
 from importlib.util import find_spec
@@ -13,6 +14,7 @@ import torch
 
 
 def _extension_loads() -> bool:
+    """Whether torchvision's compiled extension fits the installed torch."""
     spec = find_spec("torchvision")
     if spec is None or spec.origin is None:
         return False
@@ -32,6 +34,5 @@ if not _extension_loads():
     _SCHEMAS.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 from torchvision import datasets  # noqa: E402
-from torchvision.transforms import v2  # noqa: E402
 
-__all__ = ["datasets", "v2"]
+__all__ = ["datasets"]

@@ -1,1 +1,1 @@
-"""Metrics: one module a group, with the rows that they become."""
+"""Metrics: one module per group, each with its functions and the scores they become."""

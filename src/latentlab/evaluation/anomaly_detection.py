@@ -1,10 +1,14 @@
-"""How well a score tells anomalies from normal images; larger scores are more anomalous."""
+"""Anomaly detection metrics: how well a score tells anomalies from normal images.
+
+Larger scores are more anomalous; anomalies count as positive.
+"""
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.metrics import (
     average_precision_score,
     precision_recall_curve,
@@ -12,7 +16,93 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-Floats = npt.NDArray[np.floating]
+from latentlab.anomaly.settings import AnomalyScore
+from latentlab.arrays import Array, Floats, Indices
+from latentlab.evaluation.intervals import Bootstrap, auroc_interval
+from latentlab.evaluation.metric import Metric, Score
+
+AUROC = Metric(
+    "anomaly",
+    "auroc",
+    "probability that an anomaly has a higher score than a test image, of the score that "
+    "`evaluate.anomaly_score` names; 0.5 is chance",
+    range="0 to 1",
+    better="higher",
+    is_headline=True,
+)
+AVERAGE_PRECISION = Metric(
+    "anomaly",
+    "average_precision",
+    "average precision of the same score; chance is the share of anomalies",
+    range="0 to 1",
+    better="higher",
+)
+FPR_AT_95_TPR = Metric(
+    "anomaly",
+    "fpr_at_95_tpr",
+    "share of test images called anomalous when 95 % of the anomalies are found",
+    range="0 to 1",
+    better="lower",
+)
+THRESHOLD = Metric(
+    "anomaly",
+    "threshold",
+    "`evaluate.anomaly_quantile` quantile of the validation images' scores, in the score's unit",
+)
+FALSE_POSITIVE_RATE = Metric(
+    "anomaly",
+    "false_positive_rate",
+    "share of test images above the threshold",
+    range="0 to 1",
+    better="lower",
+)
+TRUE_POSITIVE_RATE = Metric(
+    "anomaly",
+    "true_positive_rate",
+    "share of anomalies above the threshold",
+    range="0 to 1",
+    better="higher",
+)
+
+
+class DetectionMetrics(NamedTuple):
+    """What is measured of one anomaly score without a threshold."""
+
+    auroc: Metric
+    average_precision: Metric
+    fpr_at_95_tpr: Metric
+
+
+HEADLINE_DETECTION = DetectionMetrics(AUROC, AVERAGE_PRECISION, FPR_AT_95_TPR)
+# Stands for the groups anomaly.reconstruction, anomaly.density, ...
+BY_SCORE = "anomaly.<score>"
+
+
+def detection_metrics(group: str) -> DetectionMetrics:
+    """The metrics of one anomaly score, in a group of its own."""
+    return DetectionMetrics(
+        *(
+            replace(metric, group=group, is_headline=False, description=description)
+            for metric, description in zip(
+                HEADLINE_DETECTION,
+                (
+                    "the AUROC of each anomaly score",
+                    "the average precision of each anomaly score",
+                    "the false positive rate of each anomaly score at 95 % of the anomalies",
+                ),
+                strict=True,
+            )
+        )
+    )
+
+
+METRICS = (
+    *HEADLINE_DETECTION,
+    THRESHOLD,
+    FALSE_POSITIVE_RATE,
+    TRUE_POSITIVE_RATE,
+    *detection_metrics(BY_SCORE),
+)
 
 
 class Roc(NamedTuple):
@@ -23,8 +113,8 @@ class Roc(NamedTuple):
         true_positive_rate: Rising from 0 to 1, shape ``(T,)``.
     """
 
-    false_positive_rate: npt.NDArray[np.float64]
-    true_positive_rate: npt.NDArray[np.float64]
+    false_positive_rate: Array
+    true_positive_rate: Array
 
 
 def auroc(normal: Floats, anomalous: Floats) -> float:
@@ -55,12 +145,12 @@ class PrecisionRecall(NamedTuple):
         precision: Share of anomalies among what is called anomalous, shape ``(T,)``.
     """
 
-    recall: npt.NDArray[np.float64]
-    precision: npt.NDArray[np.float64]
+    recall: Array
+    precision: Array
 
 
 def precision_recall(normal: Floats, anomalous: Floats) -> PrecisionRecall:
-    """The curve whose steps ``average_precision`` sums up."""
+    """The curve under whose steps ``average_precision`` is the area."""
     truth, scores = _truth_and_scores(normal, anomalous)
     precision, recall, _ = precision_recall_curve(truth, scores)
     return PrecisionRecall(recall, precision)
@@ -71,7 +161,7 @@ def average_precision(normal: Floats, anomalous: Floats) -> float:
 
     .. math:: \sum_n (R_n - R_{n-1}) P_n
 
-    Chance is the share of anomalies, so figures of different shares do not compare.
+    Chance is the share of anomalies, so values of different shares do not compare.
 
     Args:
         normal: Scores of normal images, shape ``(N,)``.
@@ -85,7 +175,7 @@ def average_precision(normal: Floats, anomalous: Floats) -> float:
 
 
 def false_positive_rate(normal: Floats, anomalous: Floats, sensitivity: float = 0.95) -> float:
-    """Share of normal images suspected when so many of the anomalies are found: 0 is best.
+    """Share of normal images called anomalous at a given sensitivity: 0 is best.
 
     Args:
         normal: Scores of normal images, shape ``(N,)``.
@@ -105,36 +195,51 @@ def false_positive_rate(normal: Floats, anomalous: Floats, sensitivity: float = 
     return float(np.mean(normal >= lowest))
 
 
-class Calibration(NamedTuple):
-    """What an anomaly score gives to normal images that took no part in training.
-
-    Attributes:
-        middle: Their median.
-        threshold: The quantile above which an image is called anomalous.
-    """
-
-    middle: float
-    threshold: float
-
-    def relative(self, scores: Floats) -> Floats:
-        """Scores on a scale where 0 is the middle of normal images and 1 is the threshold."""
-        above = np.asarray(scores, dtype=np.float64) - self.threshold
-        span = self.threshold - self.middle
-        # All normal scores may be one; 1 is the threshold then too.
-        return 1 + above / (span or 1.0)
-
-
-def calibrate(normal: Floats, quantile: float) -> Calibration:
-    """Middle and threshold of the scores of normal images.
+def anomaly_scores(
+    normal: Mapping[AnomalyScore, Array],
+    anomalous: Mapping[AnomalyScore, Array],
+    *,
+    headline: AnomalyScore,
+    threshold: float,
+    bootstrap: Bootstrap,
+) -> list[Score]:
+    """Scores of each anomaly score, and of the headline score at its threshold.
 
     Args:
-        normal: Scores of normal images that took no part in training, shape ``(N,)``.
-        quantile: In ``(0.5, 1)``; 0.95 calls one normal image in twenty anomalous.
+        normal: Anomaly scores of test images, each of shape ``(N,)``.
+        anomalous: Anomaly scores of anomalies, each of shape ``(M,)``.
+        headline: Name of the score that the group ``anomaly`` is about.
+        threshold: Above it, an image is called anomalous by the headline score.
+        bootstrap: Of the intervals.
+
+    Returns:
+        Empty without anomalies.
     """
-    middle, limit = np.quantile(np.asarray(normal, dtype=np.float64), [0.5, quantile])
-    return Calibration(float(middle), float(limit))
+    if len(anomalous[headline]) == 0:
+        return []
+    scores = [
+        *_detection_scores(HEADLINE_DETECTION, normal[headline], anomalous[headline], bootstrap),
+        THRESHOLD.score(threshold),
+        bootstrap.mean(FALSE_POSITIVE_RATE, normal[headline] > threshold),
+        bootstrap.mean(TRUE_POSITIVE_RATE, anomalous[headline] > threshold),
+    ]
+    for name in normal:
+        metrics = detection_metrics(f"anomaly.{name}")
+        scores += _detection_scores(metrics, normal[name], anomalous[name], bootstrap)
+    return scores
 
 
-def _truth_and_scores(normal: Floats, anomalous: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
+def _detection_scores(
+    metrics: DetectionMetrics, normal: Array, anomalous: Array, bootstrap: Bootstrap
+) -> list[Score]:
+    interval = auroc_interval(normal, anomalous, bootstrap.n_resamples, bootstrap.seed)
+    return [
+        metrics.auroc.score(auroc(normal, anomalous), interval),
+        metrics.average_precision.score(average_precision(normal, anomalous)),
+        metrics.fpr_at_95_tpr.score(false_positive_rate(normal, anomalous)),
+    ]
+
+
+def _truth_and_scores(normal: Floats, anomalous: Floats) -> tuple[Indices, Floats]:
     truth = np.repeat([0, 1], [len(normal), len(anomalous)])
     return truth, np.concatenate([normal, anomalous])

@@ -1,14 +1,52 @@
-"""How well the classes that clusters carry predict the classes of images."""
+"""Classification metrics: how well the classes of components predict the classes of images."""
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.metrics import confusion_matrix
 
-Integers = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.floating]
-Right = npt.NDArray[np.bool_]
+from latentlab.arrays import Array, Floats, Integers, Mask
+from latentlab.evaluation.intervals import Bootstrap
+from latentlab.evaluation.metric import Metric, Score
+
+ACCURACY = Metric(
+    "classification",
+    "accuracy",
+    "share of images whose component is assigned to their class",
+    range="0 to 1",
+    better="higher",
+)
+PRECISION = Metric(
+    "classification",
+    "precision",
+    "precision of the class that an image's component is assigned to, mean over classes",
+    range="0 to 1",
+    better="higher",
+)
+RECALL = Metric(
+    "classification",
+    "recall",
+    "recall of the class that an image's component is assigned to, mean over classes",
+    range="0 to 1",
+    better="higher",
+)
+F1 = Metric(
+    "classification",
+    "f1",
+    "F1 of the class that an image's component is assigned to, mean over classes",
+    range="0 to 1",
+    better="higher",
+    is_headline=True,
+)
+CALIBRATION_ERROR = Metric(
+    "classification",
+    "calibration_error",
+    "expected calibration error of the mixture's class probabilities, 15 bins",
+    range="0 to 1",
+    better="lower",
+)
+METRICS = (ACCURACY, PRECISION, RECALL, F1, CALIBRATION_ERROR)
 
 
 class MacroScores(NamedTuple):
@@ -39,7 +77,7 @@ def macro_scores(counts: Integers) -> MacroScores:
         >>> print(macro_scores(np.array([[3, 1, 0], [0, 2, 2]])).recall)
         0.625
     """
-    right = np.diagonal(counts, axis1=-2, axis2=-1).astype(np.float64)
+    correct = np.diagonal(counts, axis1=-2, axis2=-1).astype(np.float64)
     actual, predicted = counts.sum(-1), counts.sum(-2)[..., :-1]
 
     def mean_share(parts: Floats, wholes: Floats) -> Floats:
@@ -48,43 +86,78 @@ def macro_scores(counts: Integers) -> MacroScores:
         return mean
 
     return MacroScores(
-        mean_share(right, predicted),
-        mean_share(right, actual),
-        mean_share(2 * right, actual + predicted),
+        mean_share(correct, predicted),
+        mean_share(correct, actual),
+        mean_share(2 * correct, actual + predicted),
     )
 
 
-def calibration_error(confidence: Floats, right: Right, bins: int = 15) -> float:
+def calibration_error(confidence: Floats, correct: Mask, bins: int = 15) -> float:
     r"""Expected calibration error: how far confidence is from accuracy, in ``[0, 1]``; 0 is best.
 
     .. math:: \sum_b \frac{n_b}{N} \left| \operatorname{acc}(b) - \operatorname{conf}(b) \right|
 
     Args:
         confidence: Probability of the predicted class, shape ``(N,)``.
-        right: Whether the prediction is the class, shape ``(N,)``.
-        bins: Equally wide bins of confidence.
+        correct: Whether the predicted class is the true one, shape ``(N,)``.
+        bins: Number of equally wide bins of confidence.
 
     References:
         Guo et al., On Calibration of Modern Neural Networks (2017), equation 3.
         https://arxiv.org/abs/1706.04599
 
     Example:
-        >>> sure = np.array([0.9, 0.9, 0.9, 0.9])
-        >>> round(calibration_error(sure, np.array([True, True, True, False])), 4)
+        >>> confidence = np.array([0.9, 0.9, 0.9, 0.9])
+        >>> round(calibration_error(confidence, np.array([True, True, True, False])), 4)
         0.15
     """
     # A bin holds its upper edge, as in the paper; a confidence of 0 belongs to the first.
     of_bin = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    surplus = np.bincount(of_bin, weights=confidence - right, minlength=bins)
+    surplus = np.bincount(of_bin, weights=confidence - correct, minlength=bins)
     return float(np.abs(surplus).sum() / len(confidence))
 
 
-def confusion(labels: Integers, predicted: Integers, classes: int) -> npt.NDArray[np.int64]:
+def confusion(labels: Integers, predicted: Integers, classes: int) -> Integers:
     """Images by true and predicted class.
 
+    Args:
+        labels: True class of each image, shape ``(N,)``; images without class do not count.
+        predicted: Predicted class of each, ``NO_CLASS`` for none, shape ``(N,)``.
+        classes: Number of classes.
+
     Returns:
-        Counts, shape ``(classes, classes + 1)``; the last column counts predictions of -1.
+        Counts, shape ``(classes, classes + 1)``; the last column counts predictions of none.
     """
     codes = np.where(predicted < 0, classes, predicted)
-    counts: npt.NDArray[np.int64] = confusion_matrix(labels, codes, labels=range(classes + 1))
+    counts: Integers = confusion_matrix(labels, codes, labels=range(classes + 1))
     return counts[:classes]
+
+
+def classification_scores(
+    labels: Integers, predicted: Integers, class_probabilities: Array, bootstrap: Bootstrap
+) -> list[Score]:
+    """Scores of the classes that components are assigned to.
+
+    Args:
+        labels: Test labels, shape ``(N,)``.
+        predicted: Class of the component of each test image, ``NO_CLASS`` without one, shape
+            ``(N,)``.
+        class_probabilities: Of each class and, last, of none, shape ``(N, classes + 1)``.
+        bootstrap: Of the intervals.
+    """
+    counts = confusion(labels, predicted, class_probabilities.shape[1] - 1)
+    likeliest = class_probabilities.argmax(axis=1)
+    error = calibration_error(class_probabilities.max(axis=1), likeliest == labels)
+    return [
+        bootstrap.mean(ACCURACY, predicted == labels),
+        *(
+            bootstrap.table(metric, counts, partial(_macro, metric.name))
+            for metric in (PRECISION, RECALL, F1)
+        ),
+        CALIBRATION_ERROR.score(error),
+    ]
+
+
+def _macro(name: str, counts: Integers) -> Floats:
+    values: Floats = getattr(macro_scores(counts), name)
+    return values

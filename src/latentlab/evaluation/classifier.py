@@ -1,25 +1,26 @@
-"""A small classifier of a data set's own classes, in whose features samples are compared."""
+"""The reference classifier: a small network of a data set's own classes, for its features."""
 
+from collections.abc import Sequence
 from itertools import chain, count, islice
-from typing import final
+from pathlib import Path
+from typing import NamedTuple, final
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from latentlab.arrays import Bytes, Float32s, Integers, Shape
 from latentlab.data.batches import in_order, shuffled, to_pixels
-from latentlab.models import layers as nets
+from latentlab.files import read_array, write_array
+from latentlab.models import layers
+from latentlab.models.weights import load_weights, save_weights
 from latentlab.randomness import generator
 
-Floats = npt.NDArray[np.float32]
-
-# Files of the reference stage.
-CLASSIFIER = "classifier.safetensors"
+WEIGHTS = "classifier.safetensors"
 FEATURES = "features.npy"
 
-# The yardstick stays the same whatever the models are trained with.
+# Fixed, so that the features stay the same whatever the models are trained with.
 FILTERS = (16, 32)
 WIDTH = 64
 BATCH = 64
@@ -29,19 +30,24 @@ BATCH_IN_ORDER = 1000
 
 @final
 class Classifier(nn.Module):
-    """Two convolutions, a dense layer of 64 features, and a score for each class.
+    """Two convolutions, a dense layer of 64 features, and a logit for each class.
 
     Args:
         shape: Channels, height and width of an image.
         classes: Number of classes.
     """
 
-    def __init__(self, shape: nets.Shape, classes: int) -> None:
+    def __init__(self, shape: Shape, classes: int) -> None:
         super().__init__()
-        convolutions = nets.conv_encoder(shape, FILTERS, "relu")
-        flat = int(np.prod(nets.feature_shape(shape, FILTERS)))
-        self.body = convolutions + nets.dense_stack([flat, WIDTH], "relu")
+        convolutions = layers.conv_encoder(shape, FILTERS, "relu")
+        flat = int(np.prod(layers.feature_shape(shape, FILTERS)))
+        self.body = convolutions + layers.dense_stack([flat, WIDTH], "relu")
         self.head = nn.Linear(WIDTH, classes)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.head.weight.device
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Features of images in ``[0, 1]``, shape ``(B, 64)``."""
@@ -49,58 +55,98 @@ class Classifier(nn.Module):
         return features
 
 
+class Classified(NamedTuple):
+    """What the classifier makes of images.
+
+    Attributes:
+        features: Shape ``(N, 64)``.
+        classes: Most probable class of each image, shape ``(N,)``.
+    """
+
+    features: Float32s
+    classes: Integers
+
+
+@final
+class Reference(NamedTuple):
+    """What samples are compared with, for a data set with classes.
+
+    Attributes:
+        classifier: Trained on the same data set.
+        features: Its features of the test images, shape ``(N, 64)``.
+    """
+
+    classifier: Classifier
+    features: Float32s
+
+
+def save_reference(folder: Path, reference: Reference) -> None:
+    """Write the classifier's weights and its features of the test images."""
+    save_weights(reference.classifier, folder / WEIGHTS)
+    write_array(folder / FEATURES, reference.features)
+
+
+def load_reference(
+    folder: Path, shape: Shape, class_names: Sequence[str], device: torch.device
+) -> Reference | None:
+    """Read what ``save_reference`` wrote; ``None`` where it wrote nothing.
+
+    Args:
+        folder: Where it wrote.
+        shape: Channels, height and width of an image.
+        class_names: One name for each class.
+        device: Where to compute.
+
+    Raises:
+        LatentlabError: If a file is damaged, or of another data set.
+    """
+    if not (folder / WEIGHTS).exists():
+        return None
+    classifier = Classifier(shape, len(class_names)).to(device)
+    load_weights(classifier, folder / WEIGHTS)
+    return Reference(classifier, read_array(folder / FEATURES))
+
+
 def train_classifier(
-    classifier: Classifier,
-    images: npt.NDArray[np.uint8],
-    labels: npt.NDArray[np.int64],
-    *,
-    steps: int,
-    seed: int,
-    device: torch.device,
+    classifier: Classifier, images: Bytes, labels: Integers, *, steps: int, seed: int
 ) -> None:
     """Train in place by cross-entropy; images without class are left out.
 
     Args:
-        classifier: On the device.
+        classifier: On its device.
         images: Bytes, shape ``(N, C, H, W)``.
-        labels: Shape ``(N,)``; -1 without class.
-        steps: Batches of 64 images: the same work for small sets, seen often, and large ones.
+        labels: Shape ``(N,)``; ``NO_CLASS`` for images without class.
+        steps: Batches of 64 images; the same number for small and large sets.
         seed: Of the batch order.
-        device: Where to compute.
     """
     classifier.train()
-    known = np.flatnonzero(labels >= 0)
-    data = torch.from_numpy(images[known]).to(device), torch.from_numpy(labels[known]).to(device)
+    device, labeled = classifier.device, np.flatnonzero(labels >= 0)
+    pixels = torch.from_numpy(images[labeled]).to(device)
+    codes = torch.from_numpy(labels[labeled]).to(device)
     optimizer = torch.optim.Adam(classifier.parameters(), lr=LEARNING_RATE, fused=True)
-    order = generator(seed, torch.device("cpu"))
-    batches = chain.from_iterable(shuffled(*data, BATCH, order) for _ in count())
+    order = generator(seed, "reference batch order", torch.device("cpu"))
+    batches = chain.from_iterable(shuffled(pixels, codes, BATCH, order) for _ in count())
     for batch, classes in islice(batches, steps):
-        scores = classifier.head(classifier(to_pixels(batch, "unit", device)))
+        logits = classifier.head(classifier(to_pixels(batch, "unit", device)))
         optimizer.zero_grad(set_to_none=True)
-        functional.cross_entropy(scores, classes).backward()
+        functional.cross_entropy(logits, classes).backward()
         optimizer.step()
 
 
 @torch.no_grad()
-def classify(
-    classifier: Classifier, images: npt.NDArray[np.uint8] | Floats, device: torch.device
-) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Features and classes of images.
+def classify(classifier: Classifier, images: Bytes | Float32s) -> Classified:
+    """Features and most probable classes of images.
 
     Args:
-        classifier: Trained, on the device.
+        classifier: Trained.
         images: Bytes, or floats in ``[0, 1]``, shape ``(N, C, H, W)``.
-        device: Where to compute.
-
-    Returns:
-        Features, shape ``(N, 64)``, and the likeliest class, shape ``(N,)``.
     """
     classifier.eval()
-    features, classes = [], []
+    device, features, classes = classifier.device, [], []
     tensor = torch.from_numpy(np.asarray(images))
     for batch, _ in in_order(tensor, torch.zeros(len(tensor)), BATCH_IN_ORDER):
-        bytes_given = batch.dtype == torch.uint8
-        found = classifier(to_pixels(batch, "unit", device) if bytes_given else batch.to(device))
+        is_bytes = batch.dtype == torch.uint8
+        found = classifier(to_pixels(batch, "unit", device) if is_bytes else batch.to(device))
         features.append(found.cpu())
         classes.append(classifier.head(found).argmax(1).cpu())
-    return torch.cat(features).numpy(), torch.cat(classes).numpy()
+    return Classified(torch.cat(features).numpy(), torch.cat(classes).numpy())

@@ -1,43 +1,114 @@
-"""How well clusters agree with classes.
+"""Clustering metrics: how well the components that images are assigned to agree with classes.
 
-Clusters are named on train and scored on test, so no test label takes part in the naming. Figures
-of counts take many tables at once, as the resamples behind an interval are.
+Components are assigned to classes on train and scored on test, so that no test label takes part
+in the assignment. Metrics of counts take many tables at once, such as the resampled ones behind
+an interval.
 """
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import entr
 from sklearn.metrics import silhouette_score
 from sklearn.metrics.cluster import contingency_matrix
 
-Integers = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.floating]
+from latentlab.arrays import Floats, Integers
+from latentlab.evaluation.intervals import Bootstrap
+from latentlab.evaluation.metric import Metric, Score
+from latentlab.mixture.fitting import fit_mixture
+from latentlab.mixture.mixture import Mixture
+from latentlab.mixture.settings import MixtureSettings
+from latentlab.randomness import sample_indices
+
+# Distances between all pairs: memory grows with the square of it.
+SILHOUETTE_POINTS = 2000
+
+ACCURACY = Metric(
+    "clustering",
+    "accuracy",
+    "share of images whose component is assigned to their class, matched one to one on train",
+    range="0 to 1",
+    better="higher",
+    is_headline=True,
+)
+ACCURACY_MAJORITY = Metric(
+    "clustering",
+    "accuracy_majority",
+    "the same with each component assigned to its most frequent train class; it rises with the "
+    "number of components",
+    range="0 to 1",
+    better="higher",
+)
+NMI = Metric(
+    "clustering",
+    "nmi",
+    "normalized mutual information of components and classes (arithmetic mean)",
+    range="0 to 1",
+    better="higher",
+    is_headline=True,
+)
+ARI = Metric(
+    "clustering",
+    "ari",
+    "adjusted Rand index of components and classes; 0 is chance",
+    range="-0.5 to 1",
+    better="higher",
+)
+SILHOUETTE = Metric(
+    "clustering",
+    "silhouette",
+    "silhouette of the components of at most 2,000 test latents; needs no label",
+    range="-1 to 1",
+    better="higher",
+)
+ACCURACY_TRANSDUCTIVE = Metric(
+    "clustering",
+    "accuracy_transductive",
+    "accuracy of a mixture fitted on all images and matched on all labels, which is what papers "
+    "print",
+    range="0 to 1",
+    better="higher",
+)
+NMI_TRANSDUCTIVE = Metric(
+    "clustering",
+    "nmi_transductive",
+    "normalized mutual information of the same mixture",
+    range="0 to 1",
+    better="higher",
+)
+METRICS = (
+    ACCURACY,
+    ACCURACY_MAJORITY,
+    NMI,
+    ARI,
+    SILHOUETTE,
+    ACCURACY_TRANSDUCTIVE,
+    NMI_TRANSDUCTIVE,
+)
 
 
-def silhouette(points: Floats, clusters: Integers) -> float:
-    r"""How much nearer points are to their own cluster than to the next one: -1 to 1, 1 is best.
+def silhouette(points: Floats, components: Integers) -> float:
+    r"""How much nearer points are to their own component than to the next: -1 to 1, 1 is best.
 
     .. math:: \frac1N \sum_i \frac{b_i - a_i}{\max(a_i, b_i)}
 
-    with :math:`a` the mean distance to the own cluster and :math:`b` to the nearest other one. No
-    label takes part. Clusters of one point count 0.
+    with :math:`a` the mean distance to points of the same component and :math:`b` to those of the
+    nearest other one. Components of one point count 0.
 
     Args:
         points: Shape ``(N, D)``; distances are Euclidean, so memory grows with ``N`` squared.
-        clusters: Shape ``(N,)``, two different ones or more, and not every point its own.
+        components: Shape ``(N,)``, at least two different ones, and fewer than points.
 
     References:
         Rousseeuw, Silhouettes (1987). https://doi.org/10.1016/0377-0427(87)90125-7
     """
-    return float(silhouette_score(points, clusters))
+    return float(silhouette_score(points, components))
 
 
-def contingency(labels: Integers, clusters: Integers) -> Integers:
-    """How many images of each class fell into each cluster, shape ``(classes, clusters)``.
+def contingency(labels: Integers, components: Integers) -> Integers:
+    """How many images of each class fell into each component, shape ``(classes, components)``.
 
-    Classes and clusters without an image have no row or column.
+    Classes and components without an image have no row or column.
     """
-    counts: Integers = contingency_matrix(labels, clusters).astype(np.int64)
+    counts: Integers = contingency_matrix(labels, components).astype(np.int64)
     return counts
 
 
@@ -47,10 +118,10 @@ def nmi(counts: Integers) -> Floats:
     .. math:: \frac{2 I(Y; C)}{H(Y) + H(C)}
 
     Args:
-        counts: Images by class and cluster, shape ``(..., classes, clusters)``.
+        counts: Images by class and component, shape ``(..., classes, components)``.
 
     Returns:
-        Shape ``(...)``; 1 for a single class in a single cluster.
+        Shape ``(...)``; 1 for a single class in a single component.
 
     References:
         Strehl & Ghosh, Cluster Ensembles (2002). https://www.jmlr.org/papers/v3/strehl02a.html
@@ -60,17 +131,17 @@ def nmi(counts: Integers) -> Floats:
         1.0
     """
     joint = counts / counts.sum(axis=(-2, -1), keepdims=True)
-    classes, clusters = entr(joint.sum(-1)).sum(-1), entr(joint.sum(-2)).sum(-1)
-    mutual = classes + clusters - entr(joint).sum((-2, -1))
-    # Rounding may leave a mutual information of nothing just below zero.
-    return _ratio(2 * np.maximum(mutual, 0), classes + clusters)
+    classes, components = entr(joint.sum(-1)).sum(-1), entr(joint.sum(-2)).sum(-1)
+    mutual = classes + components - entr(joint).sum((-2, -1))
+    # Rounding may leave a mutual information of zero just below it.
+    return _ratio(2 * np.maximum(mutual, 0), classes + components)
 
 
 def ari(counts: Integers) -> Floats:
     """Rand index adjusted for chance: 1 is best, 0 is chance, -0.5 the least.
 
     Args:
-        counts: Images by class and cluster, shape ``(..., classes, clusters)``.
+        counts: Images by class and component, shape ``(..., classes, components)``.
 
     Returns:
         Shape ``(...)``; 1 where every pair of images is together, or none, in both.
@@ -83,10 +154,66 @@ def ari(counts: Integers) -> Floats:
         >>> float(ari(np.array([[5, 0], [0, 5]])))
         1.0
     """
-    classes, clusters = _pairs(counts.sum(-1)).sum(-1), _pairs(counts.sum(-2)).sum(-1)
-    expected = classes * clusters / np.maximum(_pairs(counts.sum((-2, -1))), 1)
+    classes, components = _pairs(counts.sum(-1)).sum(-1), _pairs(counts.sum(-2)).sum(-1)
+    expected = classes * components / np.maximum(_pairs(counts.sum((-2, -1))), 1)
     found = _pairs(counts).sum((-2, -1))
-    return _ratio(found - expected, (classes + clusters) / 2 - expected)
+    return _ratio(found - expected, (classes + components) / 2 - expected)
+
+
+def silhouette_scores(latents: Floats, components: Integers, seed: int) -> list[Score]:
+    """Silhouette of a sample of latents; empty where it is not defined.
+
+    Args:
+        latents: Posterior means of the test images, shape ``(N, D)``.
+        components: Component of each, shape ``(N,)``.
+        seed: Of the sample.
+    """
+    chosen = sample_indices(len(components), SILHOUETTE_POINTS, seed, "silhouette")
+    if not 2 <= len(np.unique(components[chosen])) < len(chosen):
+        return []
+    return [SILHOUETTE.score(silhouette(latents[chosen], components[chosen]))]
+
+
+def clustering_scores(
+    labels: Integers, components: Integers, mixture: Mixture, bootstrap: Bootstrap
+) -> list[Score]:
+    """Agreement of components with classes.
+
+    Args:
+        labels: Test labels, shape ``(N,)``.
+        components: Component of each test image, shape ``(N,)``.
+        mixture: Its components assigned to classes on train labels.
+        bootstrap: Of the intervals.
+    """
+    agreement = contingency(labels, components)
+    return [
+        bootstrap.mean(ACCURACY, mixture.one_to_one_class[components] == labels),
+        bootstrap.mean(ACCURACY_MAJORITY, mixture.majority_class[components] == labels),
+        bootstrap.table(NMI, agreement, nmi),
+        bootstrap.table(ARI, agreement, ari),
+    ]
+
+
+def transductive_scores(
+    latents: Floats, labels: Integers, classes: int, settings: MixtureSettings, seed: int
+) -> list[Score]:
+    """Scores as papers print them: a mixture fitted on all images and matched on all labels.
+
+    Args:
+        latents: Of train, validation and test together, shape ``(N, D)``.
+        labels: Their classes, shape ``(N,)``.
+        classes: Number of classes.
+        settings: Of the mixture; it always starts from k-means.
+        seed: Of the starts.
+    """
+    unsupervised = settings.model_copy(update={"init": "kmeans"})
+    mixture = fit_mixture(latents, labels, classes=classes, settings=unsupervised, seed=seed)
+    components = mixture.predict(latents)
+    correct = mixture.one_to_one_class[components] == labels
+    return [
+        ACCURACY_TRANSDUCTIVE.score(float(correct.mean())),
+        NMI_TRANSDUCTIVE.score(float(nmi(contingency(labels, components)))),
+    ]
 
 
 def _pairs(counts: Integers) -> Floats:
@@ -94,6 +221,6 @@ def _pairs(counts: Integers) -> Floats:
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:
-    """Their quotient; 1 where there is nothing to divide."""
+    """Their quotient; 1 where the divisor is 0."""
     result: Floats = np.divide(part, whole, out=np.ones_like(whole), where=whole != 0)
     return result

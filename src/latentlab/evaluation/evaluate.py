@@ -1,249 +1,263 @@
-"""Which figures a model has, each computed by ``latentlab.measures`` from what is at hand."""
+"""Evaluation of one run: every metric and table that its model and its data set have.
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import final
+A metric that a model or a data set does not have is absent, never zero.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-import torch
 
-from latentlab.anomaly.detector import Scores, anomaly_scores
-from latentlab.data.processed import ImageSplit
-from latentlab.evaluation import anomaly_detection as anomaly
-from latentlab.evaluation import classification
-from latentlab.evaluation import rows as measures
-from latentlab.evaluation.classifier import Classifier
+from latentlab.anomaly.detector import AnomalyDetector
+from latentlab.anomaly.settings import AnomalyScore
+from latentlab.arrays import Array, Integers, Split
+from latentlab.evaluation import anomaly_detection, classification
+from latentlab.evaluation.anomaly_detection import anomaly_scores
+from latentlab.evaluation.classification import classification_scores
+from latentlab.evaluation.classifier import Reference
+from latentlab.evaluation.clustering import (
+    clustering_scores,
+    silhouette_scores,
+    transductive_scores,
+)
+from latentlab.evaluation.generation import CLASS_AGREEMENT, sample_scores
 from latentlab.evaluation.importance import IMAGES, importance_bounds
-from latentlab.evaluation.samples import generate
-from latentlab.evaluation.scores import Score
+from latentlab.evaluation.intervals import Bootstrap
+from latentlab.evaluation.latent import latent_scores
+from latentlab.evaluation.likelihood import importance_scores, is_likelihood, likelihood_scores
+from latentlab.evaluation.metric import Score
+from latentlab.evaluation.mixture import bic_scores, mixture_scores
+from latentlab.evaluation.probes import PROBED, Labeled, principal_scores, probe_scores
+from latentlab.evaluation.reconstruction import reconstruction_scores
+from latentlab.evaluation.samples import draw_samples
 from latentlab.evaluation.settings import EvaluateSettings
-from latentlab.latents import statistics as latent
+from latentlab.evaluation.tables import Evaluated, image_table, score_table
 from latentlab.latents.arrays import Latents
+from latentlab.latents.statistics import kl_by_dimension, mean_variance
 from latentlab.mixture.mixture import Mixture
 from latentlab.mixture.settings import MixtureSettings
-from latentlab.models.base import ImageModel
-from latentlab.models.settings import Loss
-from latentlab.pixels import PixelRange
-from latentlab.subsample import subsample
+from latentlab.randomness import sample_indices
+from latentlab.run import Run
 
-Array = npt.NDArray[np.float64]
-
-
-@final
-@dataclass(frozen=True)
-class Reference:
-    """What samples are compared with, where the data set has classes.
-
-    Attributes:
-        classifier: Trained on the same data set, on the device.
-        features: Its features of the test images, shape ``(N, F)``.
-    """
-
-    classifier: Classifier
-    features: npt.NDArray[np.float32]
+# Shows how far a long computation is; called with the batches and their number as ``total``.
+Progress = Callable[..., Iterable[Array]]
+Scores = dict[AnomalyScore, Array]
 
 
-@final
-@dataclass(frozen=True)
-class Evaluation:
-    """Measures one model.
+def _silent(batches: Iterable[Array], **_: Any) -> Iterable[Array]:
+    return batches
 
-    Attributes:
-        images: Of train, validation and test, with their labels.
-        latents: Of train, validation, test and anomalies.
-        class_names: One a label.
-        network: The trained model, on the device.
-        mixture: Fitted on the train latents.
-        candidates: Columns components, bic.
-        reference: ``None`` where there are no classes.
-        loss: What the model was trained to lower.
-        pixel_range: Range of the pixels that the model makes.
+
+def evaluate(
+    run: Run,
+    settings: EvaluateSettings,
+    mixture_settings: MixtureSettings,
+    *,
+    reference: Reference | None,
+    binarized: bool,
+    seed: int,
+    progress: Progress = _silent,
+) -> Evaluated:
+    """Evaluate a run of all four splits and a network.
+
+    Args:
+        run: The run.
+        settings: What to measure, and with how many samples.
+        mixture_settings: How the mixture of the transductive metrics is fitted.
+        reference: What samples are compared with; ``None`` for a data set without classes.
         binarized: Whether pixels are black and white.
-        asked: What to measure, and how finely.
-        gmm: How mixtures are fitted.
-        seed: Of samples, subsamples and intervals, anew for each.
-        device: Where to compute.
-        progress: Wraps what takes long, to show how far it is; told the ``total``.
+        seed: Of samples and intervals, from the start for each.
+        progress: Wraps the batches of the importance-weighted bound.
     """
+    bootstrap = Bootstrap(settings.n_resamples, seed)
+    detector = AnomalyDetector.fit(
+        run.latents["train"], run.mixture, n_neighbors=settings.n_neighbors
+    ).calibrate(run.latents["validation"], settings.anomaly_score, settings.anomaly_quantile)
+    normal, anomalous = (detector.score(run.latents[name]) for name in ("test", "anomalies"))
+    components = run.mixture.predict(run.latents["test"].mean)
+    scores = [
+        *_model_scores(run, settings, binarized, bootstrap, progress),
+        *_mixture_scores(run, components, bootstrap),
+    ]
+    if len(run.class_names) > 1:  # of a single class every prediction is right
+        scores += _class_scores(run, components, bootstrap)
+        scores += _probe_scores(run, settings, bootstrap)
+        if settings.transductive:
+            scores += _transductive_scores(run, mixture_settings, seed)
+    if reference is not None:
+        scores += _generation_scores(run, reference, settings.n_samples, bootstrap)
+    scores += anomaly_scores(
+        normal,
+        anomalous,
+        headline=detector.headline,
+        threshold=detector.threshold,
+        bootstrap=bootstrap,
+    )
+    return Evaluated(
+        scores=score_table(scores),
+        images=pd.concat(
+            [
+                _image_rows(run, "test", detector, normal),
+                _image_rows(run, "anomalies", detector, anomalous),
+            ],
+            ignore_index=True,
+        ),
+        confusion=_confusion(run, components),
+        roc=_roc(normal, anomalous),
+        precision_recall=_precision_recall(normal, anomalous, detector.headline),
+        dimensions=_dimensions(run.latents["test"]),
+    )
 
-    images: dict[str, ImageSplit]
-    latents: dict[str, Latents]
-    class_names: Sequence[str]
-    network: ImageModel
-    mixture: Mixture
-    candidates: pd.DataFrame
-    reference: Reference | None
-    loss: Loss
-    pixel_range: PixelRange
-    binarized: bool
-    asked: EvaluateSettings
-    gmm: MixtureSettings
-    seed: int
-    device: torch.device
-    progress: Callable[..., Iterable[Array]]
 
-    def scores(self) -> Iterator[Score]:
-        """Every figure that the model and the data set have."""
-        images, test = self.images["test"].images, self.latents["test"]
-        yield from measures.reconstruction_scores(images, test, self.pixel_range, self._bootstrap)
-        yield from measures.likelihood_scores(
-            test,
-            self.loss,
-            self.pixel_range,
-            binarized=self.binarized,
-            values_per_image=images[0].size,
-            importance_bounds=self._importance_bounds(),
-            bootstrap=self._bootstrap,
+def _model_scores(
+    run: Run,
+    settings: EvaluateSettings,
+    binarized: bool,
+    bootstrap: Bootstrap,
+    progress: Progress,
+) -> Iterator[Score]:
+    """Scores of reconstructions, likelihoods and latents."""
+    model, images, test = run.network(), run.splits["test"].images, run.latents["test"]
+    yield from reconstruction_scores(
+        images, test.kept_reconstructions(), model.pixel_range, bootstrap
+    )
+    yield from likelihood_scores(test, model.loss_name, binarized=binarized, bootstrap=bootstrap)
+    if model.is_variational and is_likelihood(model.loss_name, binarized=binarized):
+        batches = importance_bounds(
+            model, images, n_samples=settings.importance_samples, seed=bootstrap.seed
         )
-        yield from measures.latent_scores(test)
-        yield from measures.mixture_scores(test, self._clusters, self.mixture, self._bootstrap)
-        yield from measures.candidate_scores(self.candidates)
-        if len(self.class_names) > 1:  # a single class is right always
-            yield from self._class_scores()
-        if self.reference is not None:
-            yield from self._sample_scores(self.reference)
-        yield from measures.anomaly_scores(
-            self.suspicion["test"],
-            self.suspicion["anomalies"],
-            self.asked.anomaly_score,
-            self.calibration,
-            self._bootstrap,
-        )
+        bounds = np.concatenate(list(progress(batches, total=-(-len(images) // IMAGES))))
+        density = None if model.loss_name == "bernoulli" else model.pixel_range
+        yield from importance_scores(bounds, images[0].size, density, bootstrap)
+    yield from latent_scores(test)
 
-    @cached_property
-    def suspicion(self) -> dict[str, Scores]:
-        """Every anomaly score of test images, anomalies, and the images that calibrate."""
-        return anomaly_scores(
-            self.latents["train"],
-            self.latents["validation"],
-            {name: self.latents[name] for name in ("test", "anomalies")},
-            self.mixture,
-            self.asked.n_neighbors,
-        )
 
-    @cached_property
-    def calibration(self) -> anomaly.Calibration:
-        """Middle and threshold of the headline anomaly score."""
-        normal = self.suspicion["calibration"][self.asked.anomaly_score]
-        return anomaly.calibrate(normal, self.asked.anomaly_quantile)
+def _mixture_scores(run: Run, components: Integers, bootstrap: Bootstrap) -> list[Score]:
+    latents = run.latents["test"].mean
+    return [
+        *mixture_scores(latents, run.mixture, bootstrap),
+        *silhouette_scores(latents, components, bootstrap.seed),
+        *bic_scores(run.bic),
+    ]
 
-    def suspicion_table(self) -> pd.DataFrame:
-        """Test images, then anomalies: split, anomaly_score, and each score by its name."""
-        frames = []
-        for split, scores in self.suspicion.items():
-            if split != "calibration":
-                relative = self.calibration.relative(scores[self.asked.anomaly_score])
-                frames.append(pd.DataFrame({"split": split, "anomaly_score": relative} | scores))
-        return pd.concat(frames)
 
-    def confusion_table(self) -> pd.DataFrame:
-        """Test images by true class (rows) and by the class of their cluster."""
-        names = list(self.class_names)
-        labels, predicted = self.images["test"].labels, self._predicted
-        counts = classification.confusion(labels, predicted, len(names))
-        return pd.DataFrame(counts, index=names, columns=[*names, "none"])
+def _class_scores(run: Run, components: Integers, bootstrap: Bootstrap) -> list[Score]:
+    labels, mixture = run.splits["test"].labels, run.mixture
+    probabilities = mixture.predict_class_proba(run.latents["test"].mean, len(run.class_names))
+    predicted = mixture.component_class[components]
+    return [
+        *clustering_scores(labels, components, mixture, bootstrap),
+        *classification_scores(labels, predicted, probabilities, bootstrap),
+    ]
 
-    def roc_table(self) -> pd.DataFrame:
-        """Each anomaly score's curve: score, false_positive_rate, true_positive_rate."""
-        normal, anomalous = self.suspicion["test"], self.suspicion["anomalies"]
-        frames = []
-        for name, scores in normal.items():
-            curve = anomaly.roc(scores, anomalous[name])._asdict()
-            frames.append(pd.DataFrame({"score": name} | curve))
-        return pd.concat(frames)
 
-    def precision_recall_table(self) -> pd.DataFrame:
-        """The headline anomaly score's curve: recall, precision."""
-        name = self.asked.anomaly_score
-        normal, anomalous = self.suspicion["test"], self.suspicion["anomalies"]
-        return pd.DataFrame(anomaly.precision_recall(normal[name], anomalous[name])._asdict())
+def _probe_scores(run: Run, settings: EvaluateSettings, bootstrap: Bootstrap) -> list[Score]:
+    """Probes of the latents, and of as many principal components of the pixels."""
+    train, test = run.splits["train"], run.splits["test"]
+    means, test_means = run.latents["train"].mean, run.latents["test"].mean
+    chosen = sample_indices(len(train.labels), settings.probe_images, bootstrap.seed, PROBED)
+    labels = train.labels[chosen]
+    return [
+        *probe_scores(
+            Labeled(means[chosen], labels),
+            Labeled(test_means, test.labels),
+            n_neighbors=settings.n_neighbors,
+            bootstrap=bootstrap,
+        ),
+        *principal_scores(
+            Labeled(train.images[chosen], labels),
+            Labeled(test.images, test.labels),
+            n_components=means.shape[1],
+            n_neighbors=settings.n_neighbors,
+            bootstrap=bootstrap,
+        ),
+    ]
 
-    def dimensions_table(self) -> pd.DataFrame:
-        """Each latent dimension's KL and mean_variance; no KL for an autoencoder."""
-        test = self.latents["test"]
-        table = pd.DataFrame({"mean_variance": latent.mean_variance(test.mean)})
-        if test.log_var is not None:
-            table["kl"] = latent.kl_by_dimension(test.mean, test.log_var)
-        return table
 
-    @property
-    def _bootstrap(self) -> measures.Bootstrap:
-        return measures.Bootstrap(self.asked.n_resamples, self.seed)
+def _transductive_scores(run: Run, settings: MixtureSettings, seed: int) -> list[Score]:
+    splits: tuple[Split, ...] = ("train", "validation", "test")
+    return transductive_scores(
+        np.concatenate([run.latents[name].mean for name in splits]),
+        np.concatenate([run.splits[name].labels for name in splits]),
+        len(run.class_names),
+        settings,
+        seed,
+    )
 
-    @cached_property
-    def _clusters(self) -> npt.NDArray[np.int64]:
-        return self.mixture.predict(self.latents["test"].mean)
 
-    @property
-    def _predicted(self) -> npt.NDArray[np.int64]:
-        return self.mixture.component_class[self._clusters]
+def _generation_scores(
+    run: Run, reference: Reference, n_samples: int, bootstrap: Bootstrap
+) -> list[Score]:
+    seed, images = bootstrap.seed, reference.features
+    samples = draw_samples(
+        run.network(), run.mixture, reference.classifier, n_samples=n_samples, seed=seed
+    )
+    scores = []
+    if samples.prior is not None:
+        scores += sample_scores(images, samples.prior, "prior", seed)
+    scores += sample_scores(images, samples.mixture, "mixture", seed)
+    if samples.class_agreement is not None:
+        scores.append(bootstrap.mean(CLASS_AGREEMENT, samples.class_agreement))
+    return scores
 
-    @property
-    def _has_prior(self) -> bool:
-        return self.latents["test"].log_var is not None
 
-    def _importance_bounds(self) -> Array | None:
-        """Of each test image, shape ``(N,)``; ``None`` for a model without likelihood."""
-        honest = measures.has_likelihood(self.loss, binarized=self.binarized)
-        if not (self._has_prior and honest):
-            return None
-        images = self.images["test"].images
-        bounds = importance_bounds(
-            self.network,
-            images,
-            samples=self.asked.importance_samples,
-            pixel_range=self.pixel_range,
-            seed=self.seed,
-            device=self.device,
-        )
-        return np.concatenate(list(self.progress(bounds, total=-(-len(images) // IMAGES))))
+def _image_rows(run: Run, split: Split, detector: AnomalyDetector, scores: Scores) -> pd.DataFrame:
+    latents = run.latents[split]
+    components = _components(run.mixture, latents)
+    return image_table(
+        split,
+        labels=run.splits[split].labels,
+        components=components,
+        predicted=run.mixture.component_class[components],
+        squared_errors=latents.measured_errors().squared_error,
+        anomaly_scores=detector.normalize(scores[detector.headline]),
+        scores=scores,
+    )
 
-    def _class_scores(self) -> Iterator[Score]:
-        train, test = self.latents["train"].mean, self.latents["test"].mean
-        learned, labels = self.images["train"].labels, self.images["test"].labels
-        posterior = self.mixture.class_posterior(test, len(self.class_names))
-        yield from measures.class_scores(
-            labels, self._clusters, posterior, self.mixture, self._bootstrap
-        )
-        some = subsample(len(train), self.asked.probe_images, self.seed)
-        yield from measures.probe_scores(
-            train[some],
-            learned[some],
-            test,
-            labels,
-            neighbors=self.asked.n_neighbors,
-            bootstrap=self._bootstrap,
-        )
-        if self.asked.transductive:
-            splits = ("train", "validation", "test")
-            yield from measures.transductive_scores(
-                np.concatenate([self.latents[name].mean for name in splits]),
-                np.concatenate([self.images[name].labels for name in splits]),
-                len(self.class_names),
-                self.gmm,
-                self.seed,
-            )
 
-    def _sample_scores(self, reference: Reference) -> Iterator[Score]:
-        samples = generate(
-            self.network,
-            self.mixture,
-            reference.classifier,
-            count=self.asked.n_samples,
-            has_prior=self._has_prior,
-            pixel_range=self.pixel_range,
-            seed=self.seed,
-            device=self.device,
-        )
-        if samples.prior is not None:
-            yield from measures.sample_scores(
-                reference.features, samples.prior, "prior", self.seed
-            )
-        yield from measures.sample_scores(
-            reference.features, samples.mixture, "mixture", self.seed
-        )
-        if samples.class_agreement is not None:
-            yield self._bootstrap.mean("generation", "class_agreement", samples.class_agreement)
+def _components(mixture: Mixture, latents: Latents) -> Integers:
+    """Component of each image; a split may be empty."""
+    return mixture.predict(latents.mean) if len(latents.mean) else np.zeros(0, np.int64)
+
+
+def _confusion(run: Run, components: Integers) -> pd.DataFrame | None:
+    """Test images by true and predicted class; ``None`` where there is one class or none."""
+    names = list(run.class_names)
+    if len(names) < 2:
+        return None
+    predicted = run.mixture.component_class[components]
+    counts = classification.confusion(run.splits["test"].labels, predicted, len(names))
+    return pd.DataFrame(
+        counts, index=pd.Index(names, name="actual"), columns=pd.Index([*names, "none"])
+    )
+
+
+def _roc(normal: Scores, anomalous: Scores) -> pd.DataFrame | None:
+    """The curves of all anomaly scores below one another; ``None`` without anomalies."""
+    curves = {
+        name: anomaly_detection.roc(normal[name], anomalous[name])
+        for name in normal
+        if len(anomalous[name])
+    }
+    tables = [pd.DataFrame({"score": name} | curve._asdict()) for name, curve in curves.items()]
+    return pd.concat(tables, ignore_index=True) if tables else None
+
+
+def _precision_recall(
+    normal: Scores, anomalous: Scores, headline: AnomalyScore
+) -> pd.DataFrame | None:
+    """The curve of the headline score; ``None`` without anomalies."""
+    if len(anomalous[headline]) == 0:
+        return None
+    curve = anomaly_detection.precision_recall(normal[headline], anomalous[headline])
+    return pd.DataFrame(curve._asdict())
+
+
+def _dimensions(test: Latents) -> pd.DataFrame:
+    """Variance of the posterior mean, and KL if variational, of each latent dimension."""
+    variances = mean_variance(test.mean)
+    table = pd.DataFrame({"dimension": np.arange(len(variances)), "mean_variance": variances})
+    if test.log_var is not None:
+        table["kl"] = kl_by_dimension(test.mean, test.log_var)
+    return table

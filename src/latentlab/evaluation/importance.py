@@ -1,21 +1,17 @@
-"""How likely a variational model makes each image, by importance sampling."""
+"""Importance-weighted bound on the log-likelihood of each image under a variational model."""
 
 import math
 from collections.abc import Iterator
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from latentlab.arrays import Array, Bytes
 from latentlab.data.batches import to_pixels
 from latentlab.models.base import ImageModel
-from latentlab.pixels import PixelRange
 from latentlab.randomness import generator
 
-Array = npt.NDArray[np.float64]
-
-# Latents decoded at once: few enough for the processor's cache, whatever the samples asked for;
+# Latents decoded at once: few enough for the processor's cache, whatever the number of samples;
 # four times as many take a fifth longer.
 ROWS = 500
 IMAGES = 20
@@ -23,13 +19,7 @@ IMAGES = 20
 
 @torch.no_grad()
 def importance_bounds(
-    model: ImageModel,
-    images: npt.NDArray[np.uint8],
-    *,
-    samples: int,
-    pixel_range: PixelRange,
-    seed: int,
-    device: torch.device,
+    model: ImageModel, images: Bytes, *, n_samples: int, seed: int
 ) -> Iterator[Array]:
     r"""Importance-weighted lower bound on the log-likelihood of each image, a batch at a time.
 
@@ -40,12 +30,10 @@ def importance_bounds(
     they come, in float64, so memory does not grow with ``k``.
 
     Args:
-        model: Variational and trained, its loss in nats, on the device.
+        model: Variational and trained, its loss in nats.
         images: Bytes, shape ``(N, C, H, W)``.
-        samples: ``k``.
-        pixel_range: Range of the pixels that the model sees.
+        n_samples: ``k``, posterior samples per image.
         seed: Of the samples.
-        device: Where to compute.
 
     Yields:
         Nats of the next images, shape ``(n,)``; larger is better.
@@ -55,18 +43,18 @@ def importance_bounds(
         https://arxiv.org/abs/1509.00519
     """
     model.eval()
-    noise = generator(seed, device)
+    noise = generator(seed, "importance samples", model.device)
     for batch in torch.from_numpy(images).split(IMAGES):
-        pixels = to_pixels(batch, pixel_range, device)
+        pixels = to_pixels(batch, model.pixel_range, model.device)
         mean, log_var = model.posterior(pixels)
         assert log_var is not None
-        totals = torch.full((len(pixels),), -math.inf, dtype=torch.float64, device=device)
+        totals = torch.full((len(pixels),), -math.inf, dtype=torch.float64, device=model.device)
         at_once = max(1, ROWS // len(pixels))
-        for done in range(0, samples, at_once):
-            count = min(at_once, samples - done)
+        for done in range(0, n_samples, at_once):
+            count = min(at_once, n_samples - done)
             weights = _log_weights(model, pixels, mean, log_var, count, noise)
             totals = torch.logaddexp(totals, torch.logsumexp(weights, dim=0))
-        yield (totals - math.log(samples)).cpu().numpy()
+        yield (totals - math.log(n_samples)).cpu().numpy()
 
 
 def _log_weights(

@@ -1,33 +1,62 @@
-"""How close reconstructions come to their images; every pixel in ``[0, 1]``."""
+"""Reconstruction metrics: how close reconstructions come to their images, in ``[0, 1]``."""
 
 import numpy as np
-import numpy.typing as npt
 from skimage.metrics import structural_similarity
 
-Floats = npt.NDArray[np.float32]
-PerImage = npt.NDArray[np.float64]
+from latentlab.arrays import Array, Bytes, Float32s
+from latentlab.evaluation.intervals import Bootstrap
+from latentlab.evaluation.metric import Metric, Score
+from latentlab.pixels import PixelRange, to_range, to_unit
+
+# Images compared at a time, which bounds memory.
+CHUNK = 1000
+
+MSE = Metric(
+    "reconstruction",
+    "mse",
+    "squared error per pixel of the posterior-mean reconstruction, on the [0, 1] scale",
+    range="0 to 1",
+    better="lower",
+    is_headline=True,
+)
+PSNR = Metric(
+    "reconstruction",
+    "psnr",
+    "mean over images of the peak signal-to-noise ratio, dB",
+    range="up to 100",
+    better="higher",
+)
+SSIM = Metric(
+    "reconstruction",
+    "ssim",
+    "structural similarity of image and reconstruction, uniform 7x7 windows",
+    range="-1 to 1",
+    better="higher",
+    is_headline=True,
+)
+METRICS = (MSE, PSNR, SSIM)
 
 
-def mse(images: Floats, reconstructions: Floats) -> PerImage:
-    """Mean squared error a pixel: 0 is best, 1 the worst.
+def mse(images: Float32s, reconstructions: Float32s) -> Array:
+    """Mean squared error per pixel: 0 is best, 1 is worst.
 
     Args:
         images: Shape ``(N, C, H, W)``, in ``[0, 1]``.
         reconstructions: The same.
 
     Returns:
-        One value an image, shape ``(N,)``.
+        One value per image, shape ``(N,)``.
 
     Example:
         >>> mse(np.zeros((1, 1, 2, 2), np.float32), np.ones((1, 1, 2, 2), np.float32)).tolist()
         [1.0]
     """
     difference = np.subtract(images, reconstructions, dtype=np.float64)
-    values: PerImage = np.square(difference).mean(axis=(1, 2, 3))
+    values: Array = np.square(difference).mean(axis=(1, 2, 3))
     return values
 
 
-def psnr(errors: PerImage) -> PerImage:
+def psnr(errors: Array) -> Array:
     r"""Peak signal-to-noise ratio, in dB: larger is better; an exact copy counts 100.
 
     .. math:: -10 \log_{10} \max(\mathrm{MSE}, 10^{-10})
@@ -36,25 +65,25 @@ def psnr(errors: PerImage) -> PerImage:
         errors: Mean squared errors of pixels in ``[0, 1]``, shape ``(N,)``.
 
     Returns:
-        One value an image, shape ``(N,)``.
+        One value per image, shape ``(N,)``.
 
     Example:
         >>> psnr(np.array([0.01, 0.0])).tolist()
         [20.0, 100.0]
     """
-    values: PerImage = -10 * np.log10(np.maximum(errors, 1e-10))
+    values: Array = -10 * np.log10(np.maximum(errors, 1e-10))
     return values
 
 
-def ssim(images: Floats, reconstructions: Floats) -> PerImage:
+def ssim(images: Float32s, reconstructions: Float32s) -> Array:
     """Structural similarity over a uniform 7x7 window: 1 is best, about 0 is unrelated.
 
     Args:
-        images: Shape ``(N, C, H, W)``, in ``[0, 1]``, 7 pixels a side or more.
+        images: Shape ``(N, C, H, W)``, in ``[0, 1]``, at least 7 pixels high and wide.
         reconstructions: The same.
 
     Returns:
-        One value an image, averaged over windows and channels, shape ``(N,)``.
+        One value per image, averaged over windows and channels, shape ``(N,)``.
 
     References:
         Wang et al., Image Quality Assessment (2004). https://doi.org/10.1109/TIP.2003.819861
@@ -67,3 +96,29 @@ def ssim(images: Floats, reconstructions: Floats) -> PerImage:
         ],
         dtype=np.float64,
     )
+
+
+def reconstruction_scores(
+    images: Bytes, reconstructions: Float32s, pixel_range: PixelRange, bootstrap: Bootstrap
+) -> list[Score]:
+    """Scores of reconstructions, on the ``[0, 1]`` scale whatever the pixel range.
+
+    Args:
+        images: Test images as bytes, shape ``(N, C, H, W)``.
+        reconstructions: Of the same images in the pixel range, the same shape.
+        pixel_range: Range of the reconstructions.
+        bootstrap: Of the intervals.
+    """
+    errors, similarities = [], []
+    for start in range(0, len(images), CHUNK):
+        chunk = slice(start, start + CHUNK)
+        originals = to_range(images[chunk], "unit")
+        copies = to_unit(reconstructions[chunk], pixel_range)
+        errors.append(mse(originals, copies))
+        similarities.append(ssim(originals, copies))
+    error = np.concatenate(errors)
+    return [
+        bootstrap.mean(MSE, error),
+        bootstrap.mean(PSNR, psnr(error)),
+        bootstrap.mean(SSIM, np.concatenate(similarities)),
+    ]

@@ -1,78 +1,55 @@
-"""Samples of a trained model, seen through the reference classifier."""
+"""Samples of a trained model, in the features of the reference classifier."""
 
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-import torch
 
-from latentlab.arrays import NO_CLASS
+from latentlab.arrays import Float32s, Mask
 from latentlab.evaluation.classifier import Classifier, classify
-from latentlab.latents.encoding import decode
 from latentlab.mixture.mixture import Mixture
 from latentlab.models.base import ImageModel
-from latentlab.pixels import PixelRange, to_unit
-
-Floats = npt.NDArray[np.float32]
-
-BATCH = 1000
+from latentlab.randomness import stream_seed
+from latentlab.sampling import sample_mixture, sample_prior
 
 
 class Samples(NamedTuple):
     """What the classifier makes of samples.
 
     Attributes:
-        prior: Features of samples from the prior, shape ``(M, F)``; ``None`` without a prior.
-        mixture: Features of samples from the mixture on the latents, shape ``(M, F)``.
+        prior: Features of samples from the prior, shape ``(M, F)``; ``None`` for an autoencoder.
+        mixture: Features of samples from the mixture, shape ``(M, F)``.
         class_agreement: Whether each sample of a class is classified as that class; ``None`` for
-            a model that cannot be told a class.
+            a model that is not conditional.
     """
 
-    prior: Floats | None
-    mixture: Floats
-    class_agreement: npt.NDArray[np.bool_] | None
+    prior: Float32s | None
+    mixture: Float32s
+    class_agreement: Mask | None
 
 
-def generate(
-    model: ImageModel,
-    mixture: Mixture,
-    classifier: Classifier,
-    *,
-    count: int,
-    has_prior: bool,
-    pixel_range: PixelRange,
-    seed: int,
-    device: torch.device,
+def draw_samples(
+    model: ImageModel, mixture: Mixture, classifier: Classifier, *, n_samples: int, seed: int
 ) -> Samples:
     """Decode draws of the prior, of the mixture, and of each class, to expected pixels.
 
     Args:
-        model: Trained, on the device.
+        model: Trained.
         mixture: Fitted on its train latents.
-        classifier: Trained on the same data set, on the device.
-        count: Samples of each kind.
-        has_prior: Whether the model was trained towards a standard normal.
-        pixel_range: Range of the pixels that the model makes.
+        classifier: Trained on the same data set, on the model's device.
+        n_samples: Samples of each kind.
         seed: Of the draws.
-        device: Where to compute.
     """
-    rng = np.random.default_rng(seed)
-
-    def seen(
-        latents: npt.NDArray[np.floating], label: int
-    ) -> tuple[Floats, npt.NDArray[np.int64]]:
-        images = decode(model, latents, batch_size=BATCH, device=device, label=label)
-        return classify(classifier, to_unit(images, pixel_range), device)
-
-    def from_prior(some: int) -> npt.NDArray[np.float64]:
-        return rng.standard_normal((some, model.latent_dim))
-
-    prior = seen(from_prior(count), NO_CLASS)[0] if has_prior else None
-    drawn = seen(mixture.draw(count, rng), NO_CLASS)[0]
-    agreement = None
+    rng = np.random.default_rng(stream_seed(seed, "samples"))
+    prior = agreement = None
+    if model.is_variational:
+        prior = classify(classifier, sample_prior(model, n_samples, rng)).features
+    drawn = classify(classifier, sample_mixture(model, mixture, n_samples, rng)).features
     if model.classes:
-        each = -(-count // model.classes)
+        per_class = -(-n_samples // model.classes)
         agreement = np.concatenate(
-            [seen(from_prior(each), label)[1] == label for label in range(model.classes)]
+            [
+                classify(classifier, sample_prior(model, per_class, rng, label)).classes == label
+                for label in range(model.classes)
+            ]
         )
     return Samples(prior, drawn, agreement)

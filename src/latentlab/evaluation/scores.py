@@ -1,57 +1,26 @@
-"""Figures of a model: named, grouped, with their intervals, as a table and as a headline."""
+"""Headline scores: the few that a reviewer reads, and which direction of each is better."""
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Iterable
 
-import pandas as pd
+from latentlab.evaluation.catalog import METRICS
+from latentlab.evaluation.metric import Score
 
-# What a reviewer reads of each model; the full list is in plots/scores.csv.
-HEADLINE = {
-    "reconstruction": ("mse", "ssim"),
-    "vae": ("elbo", "objective", "kl", "iwae"),
-    "clustering": ("accuracy", "nmi"),
-    "classification": ("f1",),
-    "probe": ("knn",),
-    "generation": ("classifier_frechet_mixture",),
-    "anomaly": ("auroc",),
+# Names of the headline metrics by group; every score is in plots/scores.csv.
+HEADLINE: dict[str, tuple[str, ...]] = {
+    group: tuple(m.name for m in METRICS if m.group == group and m.is_headline)
+    for group in dict.fromkeys(metric.group for metric in METRICS if metric.is_headline)
 }
 
-
-# Which way is better, for those that have one; a KL alone has none.
-HIGHER_IS_BETTER = {
-    "reconstruction.mse": False,
-    "reconstruction.ssim": True,
-    "vae.elbo": True,
-    "vae.objective": True,
-    "vae.iwae": True,
-    "clustering.accuracy": True,
-    "clustering.nmi": True,
-    "classification.f1": True,
-    "probe.knn": True,
-    "generation.classifier_frechet_mixture": False,
-    "anomaly.auroc": True,
+# Which direction is better, for the headline metrics that have one; a KL alone has none.
+HIGHER_IS_BETTER: dict[str, bool] = {
+    metric.key: metric.better == "higher"
+    for metric in METRICS
+    if metric.is_headline and metric.better is not None
 }
-
-
-class Score(NamedTuple):
-    """One figure of a model on the test set, and its 95 % interval where it has one."""
-
-    group: str
-    metric: str
-    value: float
-    low: float | None = None
-    high: float | None = None
-
-
-def write_scores(path: Path, scores: Sequence[Score]) -> None:
-    """Write scores as a table; low and high are empty where there is no interval."""
-    table = pd.DataFrame(scores, columns=Score._fields)
-    table.to_csv(path, index=False, float_format="%.6g")
 
 
 def headline(scores: Iterable[Score]) -> dict[str, dict[str, float]]:
-    """The few figures that a reviewer reads, by group, to four decimals or significant digits."""
+    """Headline scores by group and metric, to four decimals or significant digits."""
     groups: dict[str, dict[str, float]] = {}
     for score in scores:
         if score.metric in HEADLINE.get(score.group, ()):

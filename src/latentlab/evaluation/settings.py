@@ -1,4 +1,4 @@
-"""Settings of evaluation and of the reference classifier."""
+"""Settings of the sections ``evaluate`` and ``reference`` of ``params.yaml``."""
 
 from typing import Annotated
 
@@ -9,13 +9,29 @@ from latentlab.settings import PositiveInt, Settings
 
 
 class ReferenceSettings(Settings):
-    """The classifier in whose features samples are compared."""
+    """Training of the classifier in whose features samples are compared.
+
+    Attributes:
+        steps: Training batches of 64 images.
+    """
 
     steps: Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class EvaluateSettings(Settings):
-    """What the metrics need to know."""
+    """What is measured, and with how many images and samples.
+
+    Attributes:
+        anomaly_score: The headline anomaly score.
+        anomaly_quantile: Quantile of the validation images' scores above which an image is called
+            anomalous, in ``(0.5, 1)``.
+        n_neighbors: Neighbors of the probe and of the anomaly score ``neighbors``.
+        probe_images: At most this many train images are used to fit probes.
+        importance_samples: Posterior samples per image of the importance-weighted bound.
+        n_samples: Samples of each kind that are compared with test images.
+        n_resamples: Bootstrap sets behind every interval.
+        transductive: Whether to fit a mixture on all images too, those of test included.
+    """
 
     anomaly_score: AnomalyScore
     anomaly_quantile: Annotated[float, Field(gt=0.5, lt=1)]

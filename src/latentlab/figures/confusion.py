@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from latentlab.figures.context import FigureContext, FigureOf
 from latentlab.figures.style import INK, new_figure
 
 
@@ -16,7 +17,7 @@ def confusion_matrix(
 
     Args:
         counts: True by predicted class, shape ``(classes, classes + 1)``; the last column counts
-            images whose cluster carries no class, and is shown only where it is needed.
+            images whose component is assigned to no class, and is shown only where there are some.
         class_names: One a class.
         title: Above the matrix.
     """
@@ -35,8 +36,20 @@ def confusion_matrix(
     longest = max(map(len, columns))
     axes.set_xticks(range(len(columns)), columns, rotation=45 if longest > 3 else 0)
     axes.set_yticks(range(len(class_names)), class_names)
-    axes.set_xlabel("class of the image's cluster")
+    axes.set_xlabel("class that the image's component is assigned to")
     axes.set_ylabel("true class")
     figure.colorbar(image, ax=axes, label="share of the true class")
     figure.suptitle(title, color=INK)
     return figure
+
+
+def confusion(context: FigureContext) -> Figure:
+    """True classes by the class that the image's component is assigned to."""
+    counts = context.evaluated.confusion
+    assert counts is not None
+    accuracy = context.evaluated.score("classification", "accuracy")
+    title = context.title(f"classes by the mixture, accuracy {accuracy:.3f} on test")
+    return confusion_matrix(counts.to_numpy(), context.run.class_names, title)
+
+
+FIGURES = (FigureOf("confusion", confusion, lambda c: c.evaluated.confusion is not None),)

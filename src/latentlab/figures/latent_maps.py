@@ -9,7 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
+from latentlab.figures.context import FigureContext, FigureOf
 from latentlab.figures.style import INK, color, marker, new_figure
+from latentlab.latents.projection import tsne
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -18,14 +20,14 @@ CURVE_POINTS = 400
 UNCROWDED = 500
 
 
-class Gaussians(NamedTuple):
+class ProjectedGaussians(NamedTuple):
     """Components of a mixture, seen in the plane or on the line.
 
     Attributes:
         weights: Shape ``(K,)``.
         means: Shape ``(K, d)``, ``d`` 1 or 2.
         covariances: Shape ``(K, d, d)``.
-        classes: Class that each component carries, shape ``(K,)``; -1 for none.
+        classes: Class that each component is assigned to, shape ``(K,)``; -1 for none.
     """
 
     weights: Array
@@ -39,7 +41,7 @@ def latent_scatter(
     labels: npt.NDArray[np.int64],
     misassigned: Mask,
     class_names: Sequence[str],
-    gaussians: Gaussians,
+    gaussians: ProjectedGaussians,
     axis_names: Sequence[str],
     title: str,
 ) -> Figure:
@@ -60,8 +62,8 @@ def latent_scatter(
     for index, (mean, covariance) in enumerate(
         zip(gaussians.means, gaussians.covariances, strict=True)
     ):
-        carried = gaussians.classes[index]
-        shade = INK if carried < 0 else color(carried)
+        assigned = gaussians.classes[index]
+        shade = INK if assigned < 0 else color(assigned)
         variances, directions = np.linalg.eigh(covariance)
         angle = np.degrees(np.arctan2(directions[1, 1], directions[0, 1]))
         for sigmas in (1, 2):
@@ -74,7 +76,7 @@ def latent_scatter(
             )  # fmt: skip
         axes.plot(*mean, marker="+", color=INK, markersize=9, markeredgewidth=1.6)
         axes.annotate(
-            component_name(index, carried, class_names),
+            component_name(index, assigned, class_names),
             mean,
             xytext=(4, 4),
             textcoords="offset points",
@@ -131,7 +133,7 @@ def latent_densities(
     points: Array,
     labels: npt.NDArray[np.int64],
     class_names: Sequence[str],
-    gaussians: Gaussians,
+    gaussians: ProjectedGaussians,
     axis_name: str,
     title: str,
 ) -> Figure:
@@ -183,14 +185,14 @@ def latent_densities(
     return figure
 
 
-def component_name(index: int, carried: int, class_names: Sequence[str]) -> str:
+def component_name(index: int, assigned: int, class_names: Sequence[str]) -> str:
     """Name of a component in a picture.
 
     Example:
         >>> component_name(3, 1, ["cat", "dog"]), component_name(3, -1, [])
         ('3: dog', '3')
     """
-    return f"{index}: {class_names[carried]}" if carried >= 0 else str(index)
+    return f"{index}: {class_names[assigned]}" if assigned >= 0 else str(index)
 
 
 def _scatter(
@@ -225,3 +227,43 @@ def _scatter(
             linewidths=0.7 * scale,
             label=f"misassigned: {misassigned.mean():.0%}",
         )
+
+
+def latents(context: FigureContext) -> Figure:
+    """Test latents with the mixture over them, in the plane or on the line."""
+    run, plane = context.run, context.plane
+    indices = context.test_sample(context.settings.scatter_points)
+    points = plane.points(run.latents["test"].mean[indices])
+    labels, names = run.splits["test"].labels[indices], run.class_names
+    gaussians = ProjectedGaussians(
+        run.mixture.weights,
+        plane.points(run.mixture.means),
+        plane.covariances(run.mixture.full_covariances()),
+        run.mixture.component_class,
+    )
+    title = context.title(f"{len(indices):,} test latents and the mixture (1 and 2 sigma)")
+    if len(plane.axis_names) == 1:
+        return latent_densities(points, labels, names, gaussians, plane.axis_names[0], title)
+    return latent_scatter(
+        points, labels, context.misassigned(indices), names, gaussians, plane.axis_names, title
+    )
+
+
+def pca_and_tsne(context: FigureContext) -> Figure:
+    """The same test latents by principal components and by t-SNE."""
+    indices = context.test_sample(context.settings.tsne_points)
+    means = context.run.latents["test"].mean[indices]
+    return two_maps(
+        (context.plane.points(means), tsne(means, context.seed, context.threads)),
+        ("PCA", "t-SNE"),
+        context.run.splits["test"].labels[indices],
+        context.misassigned(indices),
+        context.run.class_names,
+        context.title(f"{len(indices):,} test latents by PCA and by t-SNE"),
+    )
+
+
+FIGURES = (
+    FigureOf("latents", latents),
+    FigureOf("pca_and_tsne", pca_and_tsne, lambda c: c.run.network().latent_dim > 2),
+)

@@ -1,132 +1,150 @@
-"""Long tables over all models: the data behind the interactive plots, small enough for git."""
+"""Long tables over all models: the data of the interactive plots, small enough for git."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from latentlab.anomaly.settings import AnomalyScore
-from latentlab.latents.projection import to_plane
-from latentlab.run import Results
-from latentlab.subsample import subsample
+from latentlab.arrays import Indices
+from latentlab.figures.context import FigureContext
 
-SPLITS = ("train", "validation")
 CURVE_POINTS = 100
-MOST_DIMENSIONS = 128
+MAX_DIMENSIONS = 128
 SCATTER_POINTS = 400
+# A logarithmic axis has no place for the variance of a dimension that never moves.
+LEAST_VARIANCE = 1e-8
 
 
-def scores(results: Sequence[Results], reference: pd.DataFrame) -> pd.DataFrame:
-    """Every figure of every model: model, group, metric, value, low, high.
+def long_tables(
+    contexts: Sequence[FigureContext], reference: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
+    """Every table of ``plots/`` by the name of its file.
 
     Args:
-        results: One a model.
-        reference: Figures without a model, which come last under the name ``reference``.
+        contexts: One per model.
+        reference: Scores without a model.
     """
-    frames = {each.model: each.scores for each in results}
+    return {
+        "scores": scores(contexts, reference),
+        "curves": curves(contexts),
+        "confusion": confusion(contexts),
+        "roc": roc(contexts),
+        "precision_recall": precision_recall(contexts),
+        "components": components(contexts),
+        "dimensions": dimensions(contexts),
+        "latents": latents(contexts),
+    }
+
+
+def scores(contexts: Sequence[FigureContext], reference: pd.DataFrame) -> pd.DataFrame:
+    """Every metric of every model: model, group, metric, value, low, high.
+
+    Args:
+        contexts: One per model.
+        reference: Scores without a model, which come last under the name ``reference``.
+    """
+    frames = {each.run.name: each.evaluated.scores for each in contexts}
     return _stack(frames if reference.empty else frames | {"reference": reference})
 
 
-def curves(results: Sequence[Results]) -> pd.DataFrame:
+def curves(contexts: Sequence[FigureContext]) -> pd.DataFrame:
     """Loss terms over epochs: model, split, term, epoch, loss.
 
-    Without a KL the reconstruction is the total, and told once.
+    Without a KL the reconstruction equals the total, and only the total is listed.
     """
     frames = {}
-    for each in results:
-        long = each.history.drop(columns="kept").melt("epoch", value_name="loss")
+    for each in contexts:
+        long = each.run.history.drop(columns="is_best").melt("epoch", value_name="loss")
         long[["split", "term"]] = long.pop("variable").str.split("_", n=1, expand=True)
-        told = (long["term"] == "total") | ("kl" in set(long["term"]))
-        frames[each.model] = long.loc[told, ["split", "term", "epoch", "loss"]]
+        listed = (long["term"] == "total") | ("kl" in set(long["term"]))
+        frames[each.run.name] = long.loc[listed, ["split", "term", "epoch", "loss"]]
     return _stack(frames)
 
 
-def confusion(results: Sequence[Results]) -> pd.DataFrame:
-    """Images by true class and class of their cluster: model, actual, predicted, images, share."""
+def confusion(contexts: Sequence[FigureContext]) -> pd.DataFrame:
+    """Test images by true and predicted class: model, actual, predicted, images, share."""
     frames = {}
-    for each in results:
-        if each.confusion is None:
+    for each in contexts:
+        table = each.evaluated.confusion
+        if table is None:
             continue
-        long = each.confusion.reset_index().melt(
-            "actual", var_name="predicted", value_name="images"
-        )
+        long = table.reset_index().melt("actual", var_name="predicted", value_name="images")
         totals = long.groupby("actual")["images"].transform("sum")
         long["share"] = (long["images"] / totals.clip(lower=1)).round(4)
-        frames[each.model] = long[(long["predicted"] != "none") | (long["images"] > 0)]
+        frames[each.run.name] = long[(long["predicted"] != "none") | (long["images"] > 0)]
     return _stack(frames)
 
 
-def roc(results: Sequence[Results], score: AnomalyScore) -> pd.DataFrame:
-    """ROC of the score that counts, thinned: model, score, false and true positive rate."""
+def roc(contexts: Sequence[FigureContext]) -> pd.DataFrame:
+    """ROC curve of the headline anomaly score: model, score, false and true positive rate."""
     frames = {}
-    for each in results:
-        if each.roc is not None:
-            curve = each.roc[each.roc["score"] == score]
-            frames[each.model] = curve.iloc[_spread(len(curve))]
+    for each in contexts:
+        if each.evaluated.roc is not None:
+            curve = each.evaluated.roc
+            curve = curve[curve["score"] == each.headline]
+            frames[each.run.name] = curve.iloc[thin_rows(len(curve), CURVE_POINTS)]
     return _stack(frames)
 
 
-def precision_recall(results: Sequence[Results], score: AnomalyScore) -> pd.DataFrame:
-    """Precision over recall of the score that counts, thinned: model, score, recall, precision."""
+def precision_recall(contexts: Sequence[FigureContext]) -> pd.DataFrame:
+    """Precision over recall of the headline anomaly score: model, score, recall, precision."""
     frames = {}
-    for each in results:
-        if each.precision_recall is not None:
-            curve = each.precision_recall.assign(score=score)[["score", "recall", "precision"]]
-            frames[each.model] = curve.iloc[_spread(len(curve))]
+    for each in contexts:
+        if each.evaluated.precision_recall is not None:
+            curve = each.evaluated.precision_recall.assign(score=each.headline)
+            curve = curve[["score", "recall", "precision"]]
+            frames[each.run.name] = curve.iloc[thin_rows(len(curve), CURVE_POINTS)]
     return _stack(frames)
 
 
-def components(results: Sequence[Results]) -> pd.DataFrame:
-    """BIC over the number of components: model, components, bic."""
-    return _stack({each.model: each.candidates for each in results if len(each.candidates)})
+def components(contexts: Sequence[FigureContext]) -> pd.DataFrame:
+    """BIC over the number of components: model, n_components, bic."""
+    return _stack({each.run.name: each.run.bic for each in contexts if len(each.run.bic)})
 
 
-def dimensions(results: Sequence[Results]) -> pd.DataFrame:
+def dimensions(contexts: Sequence[FigureContext]) -> pd.DataFrame:
     """Latent dimensions by falling variance of the mean: model, rank, mean_variance, kl."""
     frames = {}
-    for each in results:
-        table = each.dimensions.sort_values("mean_variance", ascending=False, kind="stable")
-        table = table.assign(rank=range(1, len(table) + 1)).head(MOST_DIMENSIONS)
-        # A logarithmic axis has no place for a dimension that never moves.
-        table["mean_variance"] = table["mean_variance"].clip(lower=1e-8)
-        frames[each.model] = table.reindex(columns=["rank", "mean_variance", "kl"])
+    for each in contexts:
+        table = each.evaluated.dimensions
+        table = table.sort_values("mean_variance", ascending=False, kind="stable")
+        table = table.assign(rank=range(1, len(table) + 1)).head(MAX_DIMENSIONS)
+        table["mean_variance"] = table["mean_variance"].clip(lower=LEAST_VARIANCE)
+        frames[each.run.name] = table.reindex(columns=["rank", "mean_variance", "kl"])
     return _stack(frames)
 
 
-def latents(
-    results: Sequence[Results], labels: np.ndarray, class_names: Sequence[str], seed: int
-) -> pd.DataFrame:
-    """Some test latents in the plane, or on a line: model, x, y, class, cluster.
-
-    Args:
-        results: One a model.
-        labels: Of the test images, shape ``(N,)``.
-        class_names: One a label.
-        seed: Of the choice.
-    """
+def latents(contexts: Sequence[FigureContext]) -> pd.DataFrame:
+    """A sample of test latents in the plane, or on a line: model, x, y, class, component."""
     frames = {}
-    some = subsample(len(labels), SCATTER_POINTS, seed)
-    for each in results:
-        means = each.test.mean[some]
-        points = to_plane(each.train.mean).points(means).round(3)
-        frames[each.model] = pd.DataFrame(
+    for each in contexts:
+        indices = each.test_sample(SCATTER_POINTS)
+        points = each.plane.points(each.run.latents["test"].mean[indices]).round(3)
+        rows, names = each.evaluated.of("test").iloc[indices], each.run.class_names
+        frames[each.run.name] = pd.DataFrame(
             {
                 "x": points[:, 0],
                 "y": points[:, 1] if points.shape[1] == 2 else 0.0,
-                "class": [class_names[i] if i >= 0 else "" for i in labels[some]],
-                "cluster": each.mixture.predict(means),
+                "class": [names[label] if label >= 0 else "" for label in rows["label"]],
+                "component": rows["component"].to_numpy(),
             }
         )
     return _stack(frames)
 
 
-def _spread(total: int) -> np.ndarray:
-    """Some of the rows of a curve, evenly, the first and the last among them."""
-    return np.linspace(0, total - 1, min(total, CURVE_POINTS)).astype(int)
+def thin_rows(total: int, count: int) -> Indices:
+    """At most so many of a table's rows, evenly spaced, the first and the last among them.
+
+    Example:
+        >>> thin_rows(5, 3).tolist()
+        [0, 2, 4]
+    """
+    rows: Indices = np.linspace(0, total - 1, min(count, total)).astype(np.intp)
+    return rows
 
 
-def _stack(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Frames below one another under a first column ``model``."""
+def _stack(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Tables below one another under a first column ``model``."""
     if not frames:
         return pd.DataFrame({"model": []})
     return pd.concat([frame.assign(model=name) for name, frame in frames.items()])[

@@ -1,15 +1,15 @@
-"""What a model made of a split, as memory-mapped arrays; no torch is needed to read it."""
+"""Latents and errors of the images of one split, read as memory-mapped arrays, without torch."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from latentlab.arrays import Float32s
 from latentlab.errors import LatentlabError
 from latentlab.files import REMEDY, read_array
 
-Floats = npt.NDArray[np.float32]
+# Number of axes of each array.
 DIMENSIONS = {
     "mean": 2,
     "log_var": 2,
@@ -21,14 +21,14 @@ DIMENSIONS = {
 
 
 class Errors(NamedTuple):
-    """What decoding says of each image of a split; attributes as in ``Latents``."""
+    """Errors of each image of a split; attributes as in ``Latents``."""
 
-    squared_error: Floats
-    reconstruction: Floats
+    squared_error: Float32s
+    reconstruction: Float32s
 
 
 class Latents(NamedTuple):
-    """What a model makes of one split; ``None`` for what it has not.
+    """Latents and errors of the images of one split, in the order of the images.
 
     Attributes:
         mean: Posterior means, shape ``(N, D)``.
@@ -42,28 +42,28 @@ class Latents(NamedTuple):
             ``None`` where they were not kept.
     """
 
-    mean: Floats
-    log_var: Floats | None
-    squared_error: Floats | None
-    reconstruction: Floats | None
-    kl: Floats | None
-    reconstructions: Floats | None
+    mean: Float32s
+    log_var: Float32s | None
+    squared_error: Float32s | None
+    reconstruction: Float32s | None
+    kl: Float32s | None
+    reconstructions: Float32s | None
 
     def measured_errors(self) -> Errors:
         """Errors of a split in which they were measured.
 
         Raises:
-            LatentlabError: If they are not there.
+            LatentlabError: If they are missing.
         """
         if self.squared_error is None or self.reconstruction is None:
             raise LatentlabError(f"errors of the images of a split are missing; {REMEDY}")
         return Errors(self.squared_error, self.reconstruction)
 
-    def kept_reconstructions(self) -> Floats:
+    def kept_reconstructions(self) -> Float32s:
         """Decoded posterior means of a split whose reconstructions were kept.
 
         Raises:
-            LatentlabError: If they are not there.
+            LatentlabError: If they are missing.
         """
         if self.reconstructions is None:
             raise LatentlabError(f"reconstructions.npy of a split is missing; {REMEDY}")
@@ -71,16 +71,16 @@ class Latents(NamedTuple):
 
 
 def read_latents(folder: Path, count: int | None = None) -> Latents:
-    """Open the arrays of one split.
+    """Open the arrays of one split, as ``write_latents`` wrote them.
 
     Args:
-        folder: Where they are.
-        count: How many images the split has; ``None`` where it does not matter.
+        folder: With one ``.npy`` file per array.
+        count: Number of images of the split; ``None`` to accept any.
 
     Raises:
         LatentlabError: If an array is missing or damaged, or does not fit the others.
     """
-    arrays: dict[str, Floats | None] = {}
+    arrays: dict[str, Float32s | None] = {}
     for name, dimensions in DIMENSIONS.items():
         path = folder / f"{name}.npy"
         if name != "mean" and not path.exists():
@@ -106,7 +106,7 @@ def read_latents(folder: Path, count: int | None = None) -> Latents:
         measured.append(latents.kl)
     if len({array is None for array in measured}) > 1:
         raise LatentlabError(
-            f"{folder}: errors of the images are there in part; squared_error.npy, "
+            f"{folder}: some errors of the images are missing; squared_error.npy, "
             f"reconstruction.npy and, beside log_var.npy, kl.npy belong together; {REMEDY}"
         )
     return latents

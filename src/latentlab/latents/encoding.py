@@ -1,20 +1,17 @@
-"""Images through a trained model: encode, decode and measure, a batch at a time."""
+"""Images through a trained model, one batch at a time: encode, decode and measure the errors."""
 
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from latentlab.arrays import NO_CLASS
+from latentlab.arrays import NO_CLASS, Bytes, Float32s, Floats
 from latentlab.data.batches import in_order, to_pixels
 from latentlab.files import ArrayWriter
-from latentlab.latents.arrays import Floats
 from latentlab.models.base import ImageModel, Posterior
 from latentlab.models.losses import gaussian_kl
-from latentlab.pixels import PixelRange
 from latentlab.randomness import generator
 
 
@@ -22,36 +19,33 @@ from latentlab.randomness import generator
 def write_latents(
     folder: Path,
     model: ImageModel,
-    images: npt.NDArray[np.uint8],
+    images: Bytes,
     *,
-    pixel_range: PixelRange,
     batch_size: int,
     seed: int,
-    device: torch.device,
     measure: bool,
     keep_reconstructions: bool,
 ) -> None:
-    """Encode a split and write the arrays that ``latents.Latents`` describes, one ``.npy`` each.
+    """Encode a split and write the arrays of ``Latents``, one ``.npy`` file each.
 
     Memory is bounded by the batch: arrays grow on disk.
 
     Args:
         folder: Where the arrays go.
-        model: Trained, on the device.
-        images: Bytes, shape ``(N, C, H, W)``, in the order that rows come out.
-        pixel_range: Range of the pixels that the model sees.
-        batch_size: Images at a time.
-        seed: Of the posterior samples behind the loss terms.
-        device: Where to compute.
+        model: Trained.
+        images: uint8, shape ``(N, C, H, W)``; rows of the arrays keep their order.
+        batch_size: Images per batch.
+        seed: Of the posterior samples that are decoded for the reconstruction loss.
         measure: Whether to decode too, and to write the errors and the KL of each image.
         keep_reconstructions: Whether to write ``reconstructions`` too, if decoded.
     """
     model.eval()
-    noise = generator(seed, device)
+    device = model.device
+    noise = generator(seed, "posterior samples of encoding", device)
     writers: dict[str, ArrayWriter] = {}
     with ExitStack() as files:
         for batch in torch.from_numpy(images).split(batch_size):
-            pixels = to_pixels(batch, pixel_range, device)
+            pixels = to_pixels(batch, model.pixel_range, device)
             posterior = model.posterior(pixels)
             results: dict[str, Tensor | None] = {**posterior._asdict()}
             if measure:
@@ -73,48 +67,39 @@ def write_latents(
 def _loss_terms(
     model: ImageModel, posterior: Posterior, pixels: Tensor, noise: torch.Generator
 ) -> dict[str, Tensor | None]:
-    """Loss terms of one posterior sample of each image, which is not encoded again.
+    """Loss terms of one posterior sample per image, without encoding the images again.
 
-    No label leaks into them: a conditional model is told none, when it encodes as when it decodes.
+    A conditional model decodes without a class, so that no label leaks into its errors.
     """
     mean, log_var = posterior
-    if log_var is None:
-        return {"reconstruction": model.reconstruction_loss(mean, pixels)}
-    draws = torch.randn(mean.shape, generator=noise, device=mean.device)
-    latents = mean + torch.exp(0.5 * log_var) * draws
     return {
-        "reconstruction": model.reconstruction_loss(latents, pixels),
-        "kl": gaussian_kl(mean, log_var),
+        "reconstruction": model.reconstruction_loss(posterior.sample(noise), pixels),
+        "kl": None if log_var is None else gaussian_kl(mean, log_var),
     }
 
 
 @torch.no_grad()
 def decode(
-    model: ImageModel,
-    latents: npt.NDArray[np.floating],
-    *,
-    batch_size: int,
-    device: torch.device,
-    label: int = NO_CLASS,
-) -> Floats:
+    model: ImageModel, latents: Floats, *, label: int = NO_CLASS, batch_size: int = 1000
+) -> Float32s:
     """Decode latents to images.
 
     Args:
-        model: Trained, on the device.
+        model: Trained.
         latents: Shape ``(N, D)``.
-        batch_size: Latents at a time.
-        device: Where to compute.
-        label: Class to decode as, for a conditional model.
+        label: Class to decode as, for a conditional model; ``NO_CLASS`` for none.
+        batch_size: Latents per batch; bounds memory.
 
     Returns:
         Pixels in the model's range, shape ``(N, C, H, W)``.
     """
     model.eval()
+    device = model.device
     codes = torch.from_numpy(np.asarray(latents, dtype=np.float32))
     labels = torch.full((len(codes),), label)
     batches = [
-        model.decode(some.to(device), of.to(device)).cpu()
-        for some, of in in_order(codes, labels, batch_size)
+        model.decode(batch.to(device), classes.to(device)).cpu()
+        for batch, classes in in_order(codes, labels, batch_size)
     ]
-    images: Floats = torch.cat(batches).numpy()
+    images: Float32s = torch.cat(batches).numpy()
     return images

@@ -1,27 +1,24 @@
-"""Paths through latent space: between images, along dimensions, along class means."""
+"""Paths through latent space: interpolations, traversals of dimensions, class directions."""
 
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from latentlab.arrays import Array, Floats, Indices, Integers
 from latentlab.errors import LatentlabError, choices
 from latentlab.latents.arrays import Latents
 from latentlab.latents.statistics import kl_by_dimension, mean_variance
 
-Array = npt.NDArray[np.float64]
-Vectors = npt.NDArray[np.floating]
 
-
-def lerp(start: Vectors, end: Vectors, steps: Array) -> Array:
-    """Points on the straight line between two latents.
+def lerp(start: Floats, end: Floats, steps: Array) -> Array:
+    """Linear interpolation between two latents.
 
     Args:
-        start: Shape ``(D,)``, where a step is 0.
-        end: Shape ``(D,)``, where a step is 1.
-        steps: Shape ``(n,)``.
+        start: Shape ``(D,)``.
+        end: Shape ``(D,)``.
+        steps: Shape ``(n,)``; 0 is the start and 1 the end.
 
     Returns:
         Shape ``(n, D)``.
@@ -34,18 +31,18 @@ def lerp(start: Vectors, end: Vectors, steps: Array) -> Array:
     return points
 
 
-def slerp(start: Vectors, end: Vectors, steps: Array) -> Array:
-    """Points on the arc between two latents, whose length changes evenly.
+def slerp(start: Floats, end: Floats, steps: Array) -> Array:
+    """Spherical linear interpolation between two latents; the length is interpolated linearly.
 
     A standard normal in many dimensions has its mass near a sphere, which a straight line leaves.
 
     Args:
         start: Shape ``(D,)``.
         end: Shape ``(D,)``.
-        steps: Shape ``(n,)``.
+        steps: Shape ``(n,)``; 0 is the start and 1 the end.
 
     Returns:
-        Shape ``(n, D)``; the straight line where the two point the same or the opposite way.
+        Shape ``(n, D)``; linear where the two latents are parallel or one of them is zero.
 
     References:
         White, Sampling Generative Networks (2016). https://arxiv.org/abs/1609.04468
@@ -69,85 +66,87 @@ def slerp(start: Vectors, end: Vectors, steps: Array) -> Array:
     return points
 
 
-def pairs(labels: npt.NDArray[np.int64], count: int) -> list[tuple[int, int]]:
-    """Pairs of images, the first ones of two classes each; of neighbors without classes.
+def example_pairs(labels: Integers, count: int) -> list[tuple[int, int]]:
+    """Pairs of images of two different classes: the first image of each class and of the next.
 
     Args:
-        labels: Shape ``(N,)``.
-        count: How many, at most.
+        labels: Shape ``(N,)``; if all are equal, consecutive images are paired.
+        count: Number of pairs, at most; they are taken evenly over the classes.
+
+    Returns:
+        Indices of the images.
 
     Example:
-        >>> pairs(np.array([0, 0, 1, 2]), 2)
+        >>> example_pairs(np.array([0, 0, 1, 2]), 2)
         [(0, 2), (2, 3)]
     """
     _, firsts = np.unique(labels, return_index=True)
     if len(firsts) == 1:
         firsts = np.arange(len(labels))
-    chosen = [(int(a), int(b)) for a, b in pairwise(firsts)]
-    # Spread over the classes, so that not only the first of many are shown.
-    spread = np.linspace(0, len(chosen) - 1, min(count, len(chosen))).astype(int)
-    return [chosen[i] for i in spread]
+    pairs = [(int(a), int(b)) for a, b in pairwise(firsts)]
+    chosen = np.linspace(0, len(pairs) - 1, min(count, len(pairs))).astype(int)
+    return [pairs[i] for i in chosen]
 
 
-class Use(NamedTuple):
-    """How much a model uses each latent dimension.
+class DimensionRanking(NamedTuple):
+    """Latent dimensions ordered by how much the model uses them.
 
     Attributes:
         order: Dimensions from the most to the least used, shape ``(D,)``.
-        amounts: Of each dimension, shape ``(D,)``.
-        unit: Of the amounts.
+        values: KL or standard deviation of each dimension, shape ``(D,)``.
+        unit: Of the values: ``nats`` or ``sd`` (latent units).
     """
 
-    order: npt.NDArray[np.intp]
-    amounts: Array
+    order: Indices
+    values: Array
     unit: str
 
 
-def dimensions_by_use(latents: Latents) -> Use:
-    """Order latent dimensions by their mean KL, or by their spread where there is none."""
+def rank_dimensions(latents: Latents) -> DimensionRanking:
+    """Rank dimensions by mean KL, or by the standard deviation of an autoencoder's codes."""
     if latents.log_var is None:
-        amounts, unit = np.sqrt(mean_variance(latents.mean)), "sd"
+        values, unit = np.sqrt(mean_variance(latents.mean)), "sd"
     else:
-        amounts, unit = kl_by_dimension(latents.mean, latents.log_var), "nats"
-    return Use(np.argsort(-amounts, kind="stable"), amounts, unit)
+        values, unit = kl_by_dimension(latents.mean, latents.log_var), "nats"
+    return DimensionRanking(np.argsort(-values, kind="stable"), values, unit)
 
 
-def along_dimensions(
-    latent: Vectors,
-    latents: Vectors,
-    dimensions: Sequence[int] | npt.NDArray[np.intp],
-    steps: Array,
+def traverse_dimensions(
+    latent: Floats, latents: Floats, dimensions: Sequence[int] | Indices, steps: Array
 ) -> Array:
-    """Copies of a latent, each with one dimension set to so many sigma from the mean of it.
+    """Latent traversals: copies of a latent in which one dimension runs through its range.
 
     Args:
         latent: Shape ``(D,)``.
-        latents: Whose means and spreads count, shape ``(N, D)``.
-        dimensions: Which to change, ``k`` of them.
-        steps: In sigma, shape ``(n,)``.
+        latents: Source of the mean and standard deviation of each dimension, shape ``(N, D)``.
+        dimensions: Dimensions to change, ``k`` of them.
+        steps: Standard deviations from the mean of the dimension, shape ``(n,)``.
 
     Returns:
         Shape ``(k, n, D)``.
     """
     points = np.asarray(latents, dtype=np.float64)
-    means, spreads = points.mean(axis=0), points.std(axis=0)
+    means, scales = points.mean(axis=0), points.std(axis=0)
     paths = np.tile(np.asarray(latent, dtype=np.float64), (len(dimensions), len(steps), 1))
     for row, dimension in enumerate(dimensions):
-        paths[row, :, dimension] = means[dimension] + steps * spreads[dimension]
+        paths[row, :, dimension] = means[dimension] + steps * scales[dimension]
     return paths
 
 
-def class_means(latents: Vectors, labels: npt.NDArray[np.int64], classes: int) -> Array:
+def class_means(latents: Floats, labels: Integers, classes: int) -> Array:
     """Mean latent of each class, shape ``(classes, D)``."""
     points = np.asarray(latents, dtype=np.float64)
     return np.stack([points[labels == label].mean(axis=0) for label in range(classes)])
 
 
-def to_nearest(means: Array) -> list[tuple[int, int]]:
-    """Each class with the one whose mean lies nearest.
+def nearest_class_pairs(means: Array) -> list[tuple[int, int]]:
+    """Pairs of labels: each class and the class whose mean is nearest to its own.
+
+    Args:
+        means: Mean latent of each class, shape ``(classes, D)``, two classes or more.
 
     Example:
-        >>> to_nearest(np.array([[0.0], [1.0], [5.0]]))
+        >>> nearest_class_pairs(np.array([[0.0], [1.0], [5.0]]))
         [(0, 1), (1, 0), (2, 1)]
     """
     distances = np.linalg.norm(means[:, None] - means, axis=-1)
@@ -155,16 +154,20 @@ def to_nearest(means: Array) -> list[tuple[int, int]]:
     return [(label, int(nearest)) for label, nearest in enumerate(distances.argmin(axis=1))]
 
 
-def named(
-    directions: Sequence[Sequence[str]], class_names: Sequence[str]
+def class_pairs(
+    names: Sequence[Sequence[str]], class_names: Sequence[str]
 ) -> list[tuple[int, int]]:
-    """Pairs of class names as pairs of labels.
+    """Pairs of labels from pairs of class names.
+
+    Args:
+        names: Start and end of each direction.
+        class_names: Name of each label.
 
     Raises:
         LatentlabError: If a name is unknown.
     """
-    for name in (name for pair in directions for name in pair):
+    for name in (name for pair in names for name in pair):
         if name not in class_names:
             known = choices(name, class_names)
             raise LatentlabError(f"plot.directions: unknown class {name!r}; {known}")
-    return [(class_names.index(start), class_names.index(end)) for start, end in directions]
+    return [(class_names.index(start), class_names.index(end)) for start, end in names]

@@ -1,13 +1,13 @@
-"""Principal components of latents, and a mixture seen through them."""
+"""Projections of latents to the plane: principal components and t-SNE."""
 
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from openTSNE import TSNE
 from sklearn.decomposition import PCA
 
-Array = npt.NDArray[np.float64]
+from latentlab.arrays import Array, Floats
+from latentlab.randomness import stream_seed
 
 
 class Projection(NamedTuple):
@@ -16,39 +16,41 @@ class Projection(NamedTuple):
     Attributes:
         origin: Shape ``(D,)``.
         directions: Orthonormal rows, shape ``(d, D)``.
-        axis_names: One a row.
+        axis_names: One per direction.
     """
 
     origin: Array
     directions: Array
     axis_names: tuple[str, ...]
 
-    def points(self, latents: npt.NDArray[np.floating]) -> Array:
-        """Latents in the plane, shape ``(N, d)``."""
+    def points(self, latents: Floats) -> Array:
+        """Projected latents, shape ``(N, d)``, of latents of shape ``(N, D)``."""
         points: Array = (np.asarray(latents, dtype=np.float64) - self.origin) @ self.directions.T
         return points
 
     def covariances(self, covariances: Array) -> Array:
-        """Covariances in the plane, shape ``(K, d, d)``, of those in latent space."""
-        seen: Array = self.directions @ covariances @ self.directions.T
-        return seen
+        """Projected covariances, shape ``(K, d, d)``, of covariances of shape ``(K, D, D)``."""
+        projected: Array = self.directions @ covariances @ self.directions.T
+        return projected
 
 
-def to_plane(latents: npt.NDArray[np.floating]) -> Projection:
-    """The identity up to two latent dimensions, beyond them the first two principal components.
+def to_plane(train_latents: Floats) -> Projection:
+    """Fit the projection to the first two principal components.
+
+    Up to two latent dimensions are left as they are.
 
     Args:
-        latents: Train latents, shape ``(N, D)``; others are projected alike.
+        train_latents: Shape ``(N, D)``.
 
     References:
         Pearson, On Lines and Planes of Closest Fit to Systems of Points in Space (1901).
         https://doi.org/10.1080/14786440109462720
     """
-    dimensions = latents.shape[1]
+    dimensions = train_latents.shape[1]
     if dimensions <= 2:
         names = tuple(f"latent dimension {i + 1}" for i in range(dimensions))
         return Projection(np.zeros(dimensions), np.eye(dimensions), names)
-    pca = PCA(2, svd_solver="full").fit(np.asarray(latents, dtype=np.float64))
+    pca = PCA(2, svd_solver="full").fit(np.asarray(train_latents, dtype=np.float64))
     names = tuple(
         f"principal component {i + 1} ({share:.0%} of the variance)"
         for i, share in enumerate(pca.explained_variance_ratio_)
@@ -56,12 +58,12 @@ def to_plane(latents: npt.NDArray[np.floating]) -> Projection:
     return Projection(pca.mean_, pca.components_, names)
 
 
-def tsne(latents: npt.NDArray[np.floating], seed: int, threads: int) -> Array:
-    """A map on which neighbors in latent space stay neighbors; distances mean little else.
+def tsne(latents: Floats, seed: int, threads: int) -> Array:
+    """t-SNE map of latents: neighbors stay neighbors, larger distances mean little.
 
     Args:
         latents: Shape ``(N, D)``, four rows or more.
-        seed: Of the descent; the start is the first two principal components.
+        seed: Of the optimization, which starts from the first two principal components.
         threads: CPU threads.
 
     Returns:
@@ -81,6 +83,6 @@ def tsne(latents: npt.NDArray[np.floating], seed: int, threads: int) -> Array:
         n_iter=250,
         neighbors="exact",
         n_jobs=threads,
-        random_state=seed,
+        random_state=stream_seed(seed, "t-SNE"),
     )
     return np.array(tsne.fit(np.asarray(latents, dtype=np.float64)))

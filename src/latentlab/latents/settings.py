@@ -4,6 +4,6 @@ from latentlab.settings import PositiveInt, Settings
 
 
 class EncodeSettings(Settings):
-    """How images pass through a trained model."""
+    """How images are encoded by a trained model."""
 
     batch_size: PositiveInt

@@ -1,17 +1,15 @@
-"""How a variational model uses its latent dimensions."""
+"""Statistics of posteriors: variance and KL of each dimension, active units, aggregate KL."""
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating]
-Array = npt.NDArray[np.float64]
+from latentlab.arrays import Array, Floats
 
-# A dimension whose posterior mean moves less than this over the images tells nothing of them.
+# Threshold of Burda et al.: a posterior mean that varies less carries no information on images.
 ACTIVE_VARIANCE = 0.01
 
 
 def mean_variance(mean: Floats) -> Array:
-    """Variance of each dimension's posterior mean over images.
+    """Variance over images of each dimension's posterior mean.
 
     Args:
         mean: Posterior means, shape ``(N, D)``.
@@ -24,7 +22,7 @@ def mean_variance(mean: Floats) -> Array:
 
 
 def active_units(mean: Floats) -> int:
-    """Dimensions whose posterior mean has a variance above 0.01: 0 to ``D``.
+    """Number of dimensions whose posterior mean has a variance above 0.01, 0 to ``D``.
 
     Args:
         mean: Posterior means, shape ``(N, D)``.
@@ -41,7 +39,7 @@ def active_units(mean: Floats) -> int:
 
 
 def kl_by_dimension(mean: Floats, log_var: Floats) -> Array:
-    r"""KL divergence to the prior of each dimension, averaged over images; their sum is the KL.
+    r"""KL divergence to the prior by dimension, averaged over images; the sum is the mean KL.
 
     .. math:: \tfrac12 \left( \mu_d^2 + \sigma_d^2 - \log \sigma_d^2 - 1 \right)
 
@@ -58,10 +56,10 @@ def kl_by_dimension(mean: Floats, log_var: Floats) -> Array:
 
 
 def aggregate_kl(mean: Floats, log_var: Floats) -> float:
-    r"""How far the posteriors of all images together are from the standard normal prior.
+    r"""KL divergence from the aggregate posterior, taken as a Gaussian, to the standard normal.
 
-    The KL divergence of the Gaussian with the mean and covariance of the aggregate posterior,
-    which is a lower bound on the aggregate posterior's own: the rest is its being no Gaussian.
+    The aggregate posterior is the average of the posteriors of all images. The Gaussian with its
+    mean and covariance gives a lower bound on its own KL divergence.
 
     .. math:: \tfrac12 \left( \operatorname{tr} S + m^\top m - D - \log \det S \right), \quad
               S = \operatorname{cov} \mu + \operatorname{diag} \overline{\sigma^2}
@@ -71,8 +69,7 @@ def aggregate_kl(mean: Floats, log_var: Floats) -> float:
         log_var: Posterior log-variances, shape ``(N, D)``.
 
     Returns:
-        Nats, zero or more; 0 where samples of the prior fall where images lie, as far as two
-        moments tell.
+        Nats, zero or more; 0 where mean and covariance are those of the prior.
 
     References:
         Hoffman & Johnson, ELBO Surgery (2016), on why it matters.

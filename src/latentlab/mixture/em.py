@@ -5,8 +5,8 @@ A Gaussian is an exponential family: its log-density is linear in the statistics
 .. math:: T(x) = (1, \; x, \; x x^\top)
 
 so both steps are one matrix product each with the statistics of all points. Fits from several
-starts, or of several sizes, share those. Points are read in chunks, so that memory is bounded by
-the parameters of the fits, and not by the number of points.
+initializations, or with several numbers of components, share those. Points are read in chunks, so
+that memory is bounded by the parameters of the fits, and not by the number of points.
 
 References:
     Dempster, Laird & Rubin, Maximum Likelihood from Incomplete Data via the EM Algorithm (1977).
@@ -20,37 +20,36 @@ from dataclasses import dataclass
 from typing import Self, final
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import logsumexp
 
+from latentlab.arrays import Array, Indices
 from latentlab.mixture.settings import CovarianceType
 
-Array = npt.NDArray[np.float64]
-
-# Mean log-density a point by which a step must not gain more to have converged, as scikit-learn.
+# EM has converged where a step changes the mean log-likelihood per point, in nats, by less than
+# this: the default of scikit-learn.
 TOLERANCE = 1e-3
-# Numbers in a chunk of statistics: 8 MiB, which a cache holds.
+# Numbers in a chunk of statistics: 8 MiB, which fits in a processor's cache.
 CHUNK = 2**20
-# Share of the mean square below which a variance is nothing but rounding.
-LEAST = 1e-12
-# Keeps a component that lost all its points from dividing by zero.
+# Share of the mean square below which a variance is only rounding error.
+RELATIVE_ROUNDING = 1e-12
+# Avoids division by zero for a component without points.
 TINY = 10 * np.finfo(np.float64).eps
 
 
 class IllConditionedError(Exception):
-    """A covariance is not positive definite: its component holds too few different points."""
+    """A covariance is not positive definite: its component has too few distinct points."""
 
 
 @final
 @dataclass(frozen=True)
 class Gaussians:
-    """Weighted Gaussians.
+    """Parameters of a Gaussian mixture.
 
     Attributes:
-        covariance: ``full``, ``tied``, ``diag`` or ``spherical``.
+        covariance_type: ``full``, ``tied``, ``diag`` or ``spherical``.
         weights: Shape ``(K,)``, summing to 1.
         means: Shape ``(K, D)``.
-        covariances: Shape depends on ``covariance``::
+        covariances: Shape depends on ``covariance_type``::
 
             (K, D, D)  full
             (D, D)     tied
@@ -58,28 +57,28 @@ class Gaussians:
             (K,)       spherical
     """
 
-    covariance: CovarianceType
+    covariance_type: CovarianceType
     weights: Array
     means: Array
     covariances: Array
 
     def shifted(self, by: Array) -> Self:
-        """The same Gaussians elsewhere."""
-        return type(self)(self.covariance, self.weights, self.means + by, self.covariances)
+        """The same Gaussians with ``by``, shape ``(D,)``, added to every mean."""
+        return type(self)(self.covariance_type, self.weights, self.means + by, self.covariances)
 
     def log_joint(self, points: Array) -> Array:
-        """Log-density of each point and component together, in nats, shape ``(N, K)``.
+        """Log of the joint density of each point and component, in nats, shape ``(N, K)``.
 
         Raises:
             IllConditionedError: If a covariance is not positive definite.
         """
-        # Products of numbers far from the origin lose digits.
+        # Products of numbers far from the origin lose precision.
         origin = self.weights @ self.means
         coefficients = _coefficients(self.shifted(-origin))
         return np.concatenate(
             [
                 statistics.T @ coefficients
-                for statistics in _statistics(points - origin, self.covariance)
+                for statistics in _statistics(points - origin, self.covariance_type)
             ]
         )
 
@@ -87,86 +86,91 @@ class Gaussians:
 @final
 @dataclass(frozen=True)
 class Fit:
-    """Where EM ended.
+    """Result of EM.
 
     Attributes:
-        gaussians: The mixture.
-        log_density: Mean over the points of the last step but one, in nats.
-        converged: Whether the last step gained less than the tolerance.
+        gaussians: The parameters after the last step.
+        lower_bound: Mean log-likelihood per point before the last step, in nats: ``lower_bound_``
+            of scikit-learn.
+        converged: Whether the last step changed it by less than the tolerance.
     """
 
     gaussians: Gaussians
-    log_density: float
+    lower_bound: float
     converged: bool
 
 
 def fit_many(
-    points: Array, starts: Sequence[Gaussians], *, added: float, max_iter: int
+    points: Array, initial: Sequence[Gaussians], *, reg_covar: float, max_iter: int
 ) -> list[Fit]:
-    """Fit from every start, all at once.
+    """Run EM from every initialization, all at once.
 
     Args:
         points: Shape ``(N, D)``.
-        starts: Of one kind of covariance; they may differ in the number of components.
-        added: To the variances, in squared units of the points.
-        max_iter: Steps before a fit that gains still is given up.
+        initial: Initializations with the same ``covariance_type``; their numbers of components
+            may differ.
+        reg_covar: Added to the variances, in squared units of the points.
+        max_iter: Largest number of steps.
 
     Returns:
-        One fit a start.
+        One fit per initialization.
 
     Raises:
-        IllConditionedError: If a covariance collapses in spite of what is added.
+        IllConditionedError: If a covariance is not positive definite in spite of ``reg_covar``.
     """
     origin = points.mean(axis=0)
-    centerd = points - origin
-    fits = [Fit(start.shifted(-origin), -np.inf, False) for start in starts]
+    centered = points - origin
+    fits = [Fit(start.shifted(-origin), -np.inf, False) for start in initial]
     for _ in range(max_iter):
         active = [i for i, fit in enumerate(fits) if not fit.converged]
         if not active:
             break
-        steps = _step(centerd, [fits[i].gaussians for i in active], added)
-        for i, (gaussians, log_density) in zip(active, steps, strict=True):
-            gained = abs(log_density - fits[i].log_density)
-            fits[i] = Fit(gaussians, log_density, gained < TOLERANCE)
-    return [Fit(fit.gaussians.shifted(origin), fit.log_density, fit.converged) for fit in fits]
+        steps = _step(centered, [fits[i].gaussians for i in active], reg_covar)
+        for i, (gaussians, lower_bound) in zip(active, steps, strict=True):
+            gained = abs(lower_bound - fits[i].lower_bound)
+            fits[i] = Fit(gaussians, lower_bound, gained < TOLERANCE)
+    return [Fit(fit.gaussians.shifted(origin), fit.lower_bound, fit.converged) for fit in fits]
 
 
-def from_clusters(
+def from_assignments(
     points: Array,
-    clusters: npt.NDArray[np.integer],
-    components: int,
-    covariance: CovarianceType,
-    added: float,
+    assignments: Indices,
+    n_components: int,
+    covariance_type: CovarianceType,
+    reg_covar: float,
 ) -> Gaussians:
-    """The Gaussians of points whose component is known.
+    """Estimate the Gaussians of points that are each assigned to one component.
 
     Args:
         points: Shape ``(N, D)``.
-        clusters: Component of each point, shape ``(N,)``.
-        components: How many there are; one without points has no weight.
-        covariance: Kind of covariance.
-        added: To the variances, in squared units of the points.
+        assignments: Component of each point, shape ``(N,)``.
+        n_components: ``K``; a component without points gets a weight near zero.
+        covariance_type: Shape of the covariances.
+        reg_covar: Added to the variances, in squared units of the points.
+
+    Raises:
+        IllConditionedError: If a covariance is not positive definite in spite of ``reg_covar``.
     """
     origin = points.mean(axis=0)
-    belongs = np.eye(components)[clusters].T
+    indicators = np.eye(n_components)[assignments].T
     sums, done = np.zeros(()), 0
-    for statistics in _statistics(points - origin, covariance):
+    for statistics in _statistics(points - origin, covariance_type):
         count = statistics.shape[1]
-        sums = sums + belongs[:, done : done + count] @ statistics.T
+        sums = sums + indicators[:, done : done + count] @ statistics.T
         done += count
-    return _maximize(sums, covariance, points.shape[1], added).shifted(origin)
+    return _maximize(sums, covariance_type, points.shape[1], reg_covar).shifted(origin)
 
 
 def _step(
-    points: Array, mixtures: Sequence[Gaussians], added: float
+    points: Array, mixtures: Sequence[Gaussians], reg_covar: float
 ) -> list[tuple[Gaussians, float]]:
-    """One step of each mixture, and the mean log-density before it."""
-    covariance, dimensions = mixtures[0].covariance, points.shape[1]
+    """One step of EM of each mixture, and the mean log-likelihood per point before it."""
+    covariance_type, dimensions = mixtures[0].covariance_type, points.shape[1]
     coefficients = np.concatenate([_coefficients(each) for each in mixtures], axis=1)
     ends = np.cumsum([len(each.weights) for each in mixtures])
     parts = [slice(end - len(each.weights), end) for each, end in zip(mixtures, ends, strict=True)]
     sums, densities = np.zeros(coefficients.T.shape), np.zeros(len(mixtures))
-    for statistics in _statistics(points, covariance):
+    for statistics in _statistics(points, covariance_type):
         joint = coefficients.T @ statistics
         for i, part in enumerate(parts):
             density = logsumexp(joint[part], axis=0)
@@ -174,60 +178,65 @@ def _step(
             joint[part] -= density
         sums += np.exp(joint, out=joint) @ statistics.T
     return [
-        (_maximize(sums[part], covariance, dimensions, added), float(density / len(points)))
+        (
+            _maximize(sums[part], covariance_type, dimensions, reg_covar),
+            float(density / len(points)),
+        )
         for part, density in zip(parts, densities, strict=True)
     ]
 
 
-def _maximize(sums: Array, covariance: CovarianceType, dimensions: int, added: float) -> Gaussians:
-    """The likeliest Gaussians with these sums of statistics, shape ``(K, P)``."""
+def _maximize(
+    sums: Array, covariance_type: CovarianceType, dimensions: int, reg_covar: float
+) -> Gaussians:
+    """M step: the Gaussians of largest likelihood, from sums of statistics, shape ``(K, P)``."""
     counts = sums[:, 0] + TINY
     means = sums[:, 1 : dimensions + 1] / counts[:, None]
     squares = sums[:, dimensions + 1 :]
-    if covariance in ("diag", "spherical"):
-        variances = squares / counts[:, None] - means**2 + added
-        covariances = variances if covariance == "diag" else variances.mean(axis=1)
+    if covariance_type in ("diag", "spherical"):
+        variances = squares / counts[:, None] - means**2 + reg_covar
+        covariances = variances if covariance_type == "diag" else variances.mean(axis=1)
     else:
         rows, columns = np.triu_indices(dimensions)
         products = np.zeros((len(sums), dimensions, dimensions))
         products[:, rows, columns] = products[:, columns, rows] = squares
         scatter = products - counts[:, None, None] * means[:, :, None] * means[:, None]
-        if covariance == "full":
+        if covariance_type == "full":
             covariances = scatter / counts[:, None, None]
         else:
             covariances = scatter.sum(axis=0) / counts.sum()
-        covariances[..., range(dimensions), range(dimensions)] += added
-    if added <= (least := LEAST * _scale(sums, covariance, dimensions)):
-        _refuse_rounding(covariances, covariance, least)
-    return Gaussians(covariance, counts / counts.sum(), means, covariances)
+        covariances[..., range(dimensions), range(dimensions)] += reg_covar
+    if reg_covar <= (least := RELATIVE_ROUNDING * _scale(sums, covariance_type, dimensions)):
+        _refuse_rounding(covariances, covariance_type, least)
+    return Gaussians(covariance_type, counts / counts.sum(), means, covariances)
 
 
-def _scale(sums: Array, covariance: CovarianceType, dimensions: int) -> float:
-    """Mean square of the dimension with the largest, whose digits the variances are left of."""
+def _scale(sums: Array, covariance_type: CovarianceType, dimensions: int) -> float:
+    """Largest mean square of a dimension: the variances are rounded at this scale."""
     squares = sums[:, dimensions + 1 :].sum(axis=0) / sums[:, 0].sum()
-    if covariance in ("full", "tied"):
+    if covariance_type in ("full", "tied"):
         rows, columns = np.triu_indices(dimensions)
         squares = squares[rows == columns]
     return float(squares.max())
 
 
-def _refuse_rounding(covariances: Array, covariance: CovarianceType, least: float) -> None:
-    crossed = covariance in ("full", "tied")
+def _refuse_rounding(covariances: Array, covariance_type: CovarianceType, least: float) -> None:
+    crossed = covariance_type in ("full", "tied")
     variances = np.linalg.eigvalsh(covariances) if crossed else covariances
     if variances.min() <= least:
-        raise IllConditionedError("a covariance has vanished in some direction")
+        raise IllConditionedError("a covariance is zero in some direction")
 
 
-def _statistics(points: Array, covariance: CovarianceType) -> Iterator[Array]:
-    """Statistics of points a chunk at a time, shape ``(P, n)``: 1, the point, its products.
+def _statistics(points: Array, covariance_type: CovarianceType) -> Iterator[Array]:
+    """Statistics of points in chunks, shape ``(P, n)``: 1, the point, its products.
 
     The products are squares where covariances are diagonal, and else the upper triangle.
     """
     dimensions = points.shape[1]
-    crossed = covariance in ("full", "tied")
+    crossed = covariance_type in ("full", "tied")
     size = 1 + dimensions + (dimensions * (dimensions + 1) // 2 if crossed else dimensions)
     rows = max(16, CHUNK // size)
-    # No points make one empty chunk, whose products still have the right shapes.
+    # Without points there is one empty chunk, whose products have the right shapes.
     for start in range(0, max(1, len(points)), rows):
         chunk = np.ascontiguousarray(points[start : start + rows].T)
         statistics = np.empty((size, chunk.shape[1]))
@@ -243,18 +252,18 @@ def _statistics(points: Array, covariance: CovarianceType) -> Iterator[Array]:
 
 
 def _coefficients(gaussians: Gaussians) -> Array:
-    """What the log-densities are in terms of the statistics, shape ``(P, K)``."""
+    """Coefficients of the log-densities in the statistics, shape ``(P, K)``."""
     means = gaussians.means
     components, dimensions = means.shape
     inverse, log_determinants = _inverted(gaussians)
-    if gaussians.covariance in ("diag", "spherical"):
+    if gaussians.covariance_type in ("diag", "spherical"):
         inverse = np.broadcast_to(inverse.reshape(components, -1), means.shape)
         linear, squares = inverse * means, -0.5 * inverse
     else:
         inverse = np.broadcast_to(inverse, (components, dimensions, dimensions))
         linear = (inverse @ means[:, :, None])[:, :, 0]
         rows, columns = np.triu_indices(dimensions)
-        # An entry off the diagonal stands for two.
+        # The upper triangle has each product off the diagonal once instead of twice.
         squares = np.where(rows == columns, -0.5, -1.0) * inverse[:, rows, columns]
     constant = (
         np.log(gaussians.weights)
@@ -267,11 +276,11 @@ def _coefficients(gaussians: Gaussians) -> Array:
 def _inverted(gaussians: Gaussians) -> tuple[Array, Array]:
     """Inverse covariances, in their shape, and the log-determinants of the covariances."""
     covariances, dimensions = gaussians.covariances, gaussians.means.shape[1]
-    if gaussians.covariance in ("diag", "spherical"):
+    if gaussians.covariance_type in ("diag", "spherical"):
         if not (covariances > 0).all():
             raise IllConditionedError("a variance is not positive")
         by_component = np.log(covariances).reshape(len(covariances), -1)
-        repeated = dimensions if gaussians.covariance == "spherical" else 1
+        repeated = dimensions if gaussians.covariance_type == "spherical" else 1
         return 1 / covariances, repeated * by_component.sum(axis=1)
     try:
         factors = np.linalg.cholesky(covariances)

@@ -1,75 +1,68 @@
-"""Fitting of Gaussian mixtures to latents, and the naming of their components by class."""
+"""Fitting of Gaussian mixtures to latents; their components are assigned to classes."""
 
 import warnings
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
-from latentlab.arrays import NO_CLASS
+from latentlab.arrays import NO_CLASS, Array, Floats, Integers
 from latentlab.errors import LatentlabError
-from latentlab.mixture.em import Fit, Gaussians, IllConditionedError, fit_many, from_clusters
-from latentlab.mixture.matching import count_classes, majority_classes, one_to_one_classes
+from latentlab.mixture.bic import BicRow
+from latentlab.mixture.em import Fit, Gaussians, IllConditionedError, fit_many, from_assignments
+from latentlab.mixture.matching import count_classes, majority, one_to_one
 from latentlab.mixture.mixture import Mixture
 from latentlab.mixture.settings import MixtureSettings
-from latentlab.subsample import subsample
+from latentlab.randomness import sample_indices, stream_seed
 
-Array = npt.NDArray[np.float64]
-Classes = npt.NDArray[np.int64]
-
-# A fit that stays ill-conditioned is tried again with ten times the regularization, this often.
+# A fit that is ill-conditioned is repeated with ten times the ``reg_covar``, at most this often.
 ESCALATIONS = 3
-# Latents that numbers of components are compared by.
-COMPARED = 10_000
+# Largest number of latents that BIC is computed on.
+MAX_COMPARED = 10_000
 
 
 class Labeled(NamedTuple):
     """Latents of shape ``(N, D)`` and the classes of their images, shape ``(N,)``."""
 
-    latents: npt.NDArray[np.floating]
-    labels: Classes
-
-
-class Candidate(NamedTuple):
-    """How well a number of components suits the train latents: a smaller BIC is better."""
-
-    components: int
-    bic: float
+    latents: Floats
+    labels: Integers
 
 
 def fit_mixture(
-    latents: npt.NDArray[np.floating],
-    labels: Classes,
+    latents: Floats,
+    labels: Integers,
     *,
     classes: int,
     settings: MixtureSettings,
     seed: int,
     labeled: Labeled | None = None,
 ) -> Mixture:
-    """Fit a mixture by expectation-maximization, in float64, and name its components.
+    """Fit a mixture by expectation-maximization, in float64, and assign components to classes.
 
     Args:
         latents: Train latents, shape ``(N, D)``.
-        labels: Their classes, shape ``(N,)``; used to name components, never to fit them.
+        labels: Their classes, shape ``(N,)``; they assign components to classes, and take no
+            part in the fit.
         classes: Number of classes; 0 without labels.
-        settings: Number and shape of the components, and how they are fitted. Regularization is
-            in units of the mean variance of the latents, so that it means the same at any scale.
-        seed: Of the starts.
-        labeled: Latents of other images and their classes, to start from their class means;
-            needed for ``init: labeled`` only.
+        settings: Number of components, shape of their covariances, and how they are fitted;
+            ``reg_covar`` is in units of the mean variance of the latents, so that it means the
+            same at any scale.
+        seed: Of the initializations.
+        labeled: Latents of other images and their classes, whose class means initialize the
+            components; needed for ``init: labeled`` only.
 
     Raises:
-        LatentlabError: If the latents are not finite or constant, fewer than the components, the
-            start is not there, or the fit does not converge or stays ill-conditioned.
+        LatentlabError: If the latents are not finite or constant, fewer than the components, an
+            initialization is impossible, or the fit does not converge or stays ill-conditioned.
     """
     points = np.asarray(latents, dtype=np.float64)
     k = settings.n_components or classes
     if k == 0:
         raise LatentlabError(
-            "gmm.n_components: empty means one a class, but the set has no classes; give a number"
+            "gmm.n_components: empty means one per class, but the set has no classes; "
+            "give a number"
         )
     if len(points) < k:
         raise LatentlabError(
@@ -77,47 +70,43 @@ def fit_mixture(
             f"allowed: 1 to {len(points)}"
         )
     if settings.init == "labeled":
-        middles = _class_means(settings, labeled, k, classes)
-        fits, added = _fit(points, lambda _: [middles], settings)
+        initial = _class_means(settings, labeled, k, classes)
+        fits, reg_covar = _fit(points, lambda _: [initial], settings)
     else:
-        fits, added = _fit_clusters(points, [k] * settings.n_init, settings, seed)
-    best = max(fits, key=lambda fit: fit.log_density)
+        fits, reg_covar = _fit_from_kmeans(points, [k] * settings.n_init, settings, seed)
+    best = max(fits, key=lambda fit: fit.lower_bound)
     _refuse_unconverged(best, settings, len(fits))
-    return _named(best, points, labels, classes, added)
+    return _assigned(best, points, labels, classes, reg_covar)
 
 
-def compare_components(
-    latents: npt.NDArray[np.floating],
-    candidates: Sequence[int],
-    settings: MixtureSettings,
-    seed: int,
-) -> list[Candidate]:
-    """Mixtures of several sizes, each fitted from one k-means start, and their BIC.
+def compare_n_components(
+    latents: Floats, grid: Sequence[int], settings: MixtureSettings, seed: int
+) -> list[BicRow]:
+    """Fit a mixture of each number of components, from one k-means initialization, for its BIC.
 
-    All get the same regularization. Numbers above that of the latents are left out. A larger set
-    is compared by 10,000 of its latents, or the comparison would cost more than all the rest; BIC
-    then speaks of sets of that size, which ask for fewer components.
+    All have the same ``reg_covar``. Of a larger set, 10,000 latents are used, which bounds the
+    time; BIC is then that of a set of this size, which favors fewer components.
 
     Args:
         latents: Train latents, shape ``(N, D)``.
-        candidates: Numbers of components.
-        settings: Shape of the components, and how they are fitted.
-        seed: Of the starts, and of the choice of latents.
+        grid: Numbers of components; those above ``N`` are left out.
+        settings: Shape of the covariances, and how mixtures are fitted.
+        seed: Of the initializations, and of the choice of latents.
 
     Raises:
         LatentlabError: As ``fit_mixture``.
     """
-    chosen = latents[subsample(len(latents), COMPARED, seed)]
+    chosen = latents[sample_indices(len(latents), MAX_COMPARED, seed, "latents compared by BIC")]
     points = np.asarray(chosen, dtype=np.float64)
-    sizes = [k for k in candidates if k <= len(points)]
+    sizes = [k for k in grid if k <= len(points)]
     if not sizes:
         return []
-    fits, added = _fit_clusters(points, sizes, settings, seed)
-    nobody = np.full(len(points), NO_CLASS)
+    fits, reg_covar = _fit_from_kmeans(points, sizes, settings, seed)
+    unlabeled = np.full(len(points), NO_CLASS)
     for fit in fits:
         _refuse_unconverged(fit, settings, 1)
     return [
-        Candidate(k, _named(fit, points, nobody, 0, added).bic(points))
+        BicRow(k, _assigned(fit, points, unlabeled, 0, reg_covar).bic(points))
         for k, fit in zip(sizes, fits, strict=True)
     ]
 
@@ -125,7 +114,7 @@ def compare_components(
 def _class_means(
     settings: MixtureSettings, labeled: Labeled | None, components: int, classes: int
 ) -> Gaussians:
-    """Where EM begins: the class means, and the spread of images around them."""
+    """Initialization at the class means, with the mean variance of images around them."""
     if components != classes:
         raise LatentlabError(
             f"gmm.init: 'labeled' starts one component at each class mean, but there are "
@@ -140,44 +129,44 @@ def _class_means(
     points = np.asarray(labeled.latents, dtype=np.float64)
     _refuse_non_finite(points)
     means = np.stack([points[labeled.labels == label].mean(axis=0) for label in range(classes)])
-    # All the same width: EM widens what needs it, and no class starts as a needle.
-    spread = max(float(np.square(points - means[labeled.labels]).mean()), 1e-12)
+    # One variance for all classes: that of a class with few images would be too small.
+    variance = max(float(np.square(points - means[labeled.labels]).mean()), 1e-12)
     dimensions = points.shape[1]
     covariances = {
-        "full": spread * np.broadcast_to(np.eye(dimensions), (components, *[dimensions] * 2)),
-        "tied": spread * np.eye(dimensions),
-        "diag": np.full((components, dimensions), spread),
-        "spherical": np.full(components, spread),
+        "full": variance * np.broadcast_to(np.eye(dimensions), (components, *[dimensions] * 2)),
+        "tied": variance * np.eye(dimensions),
+        "diag": np.full((components, dimensions), variance),
+        "spherical": np.full(components, variance),
     }[settings.covariance_type]
     weights = np.full(components, 1 / components)
     return Gaussians(settings.covariance_type, weights, means, covariances)
 
 
-def _fit_clusters(
+def _fit_from_kmeans(
     points: Array, sizes: Sequence[int], settings: MixtureSettings, seed: int
 ) -> tuple[list[Fit], float]:
-    """A fit from a k-means start of each size, and what was added to the covariances."""
+    """A fit from k-means of each number of components, and the ``reg_covar`` that it needed."""
 
-    def starts(added: float) -> list[Gaussians]:
-        rng = np.random.RandomState(seed)
+    def initialize(reg_covar: float) -> list[Gaussians]:
+        rng = np.random.RandomState(stream_seed(seed, "k-means"))
         with warnings.catch_warnings():
-            # Fewer different points than clusters leave some empty, which EM bears.
+            # With fewer distinct points than clusters some are empty, which EM allows.
             warnings.simplefilter("ignore", ConvergenceWarning)
             clusters = [KMeans(k, n_init=1, random_state=rng).fit(points).labels_ for k in sizes]
         return [
-            from_clusters(points, each, k, settings.covariance_type, added)
+            from_assignments(points, each, k, settings.covariance_type, reg_covar)
             for each, k in zip(clusters, sizes, strict=True)
         ]
 
-    return _fit(points, starts, settings)
+    return _fit(points, initialize, settings)
 
 
 def _fit(
-    points: Array, starts: Callable[[float], list[Gaussians]], settings: MixtureSettings
+    points: Array, initialize: Callable[[float], list[Gaussians]], settings: MixtureSettings
 ) -> tuple[list[Fit], float]:
-    """A fit from each start, and what had to be added to the covariances to get them."""
+    """A fit from each initialization, and the ``reg_covar`` that they needed, in squared units."""
     _refuse_non_finite(points)
-    # 1 is the scale of a standard normal prior: a standard deviation of 1e-6 of it is a constant.
+    # The prior has variance 1; beside it, a variance of 1e-12 is zero.
     variance = float(points.var(axis=0).mean())
     if variance < 1e-12:
         raise LatentlabError(
@@ -185,20 +174,22 @@ def _fit(
             "the model did not learn, and there is nothing to cluster; lower the model's beta or "
             "learning_rate, or raise epochs"
         )
-    added = settings.reg_covar * variance
+    reg_covar = settings.reg_covar * variance
     for escalation in range(ESCALATIONS + 1):
         try:
-            fits = fit_many(points, starts(added), added=added, max_iter=settings.max_iter)
+            fits = fit_many(
+                points, initialize(reg_covar), reg_covar=reg_covar, max_iter=settings.max_iter
+            )
         except IllConditionedError as error:
             if escalation == ESCALATIONS:
                 raise LatentlabError(
-                    f"gmm: the covariances stay ill-conditioned with {added:.3g} added "
+                    f"gmm: the covariances stay ill-conditioned with {reg_covar:.3g} added "
                     f"({error}); lower gmm.n_components, raise gmm.reg_covar, or set "
                     "gmm.covariance_type to diag"
                 ) from error
-            added = max(10 * added, 1e-6 * variance)
+            reg_covar = max(10 * reg_covar, 1e-6 * variance)
         else:
-            return fits, added
+            return fits, reg_covar
     raise AssertionError("every escalation returns, continues or raises")
 
 
@@ -217,22 +208,26 @@ def _refuse_unconverged(fit: Fit, settings: MixtureSettings, fits: int) -> None:
         )
 
 
-def _named(fit: Fit, points: Array, labels: Classes, classes: int, added: float) -> Mixture:
-    """The mixture by falling weight, its components named by the classes of their points."""
+def _assigned(
+    fit: Fit, points: Array, labels: Integers, classes: int, reg_covar: float
+) -> Mixture:
+    """The mixture by falling weight, its components assigned to the classes of their points."""
     gaussians = fit.gaussians
     k = len(gaussians.weights)
     order = np.argsort(-gaussians.weights, kind="stable")
-    clusters = np.argsort(order)[gaussians.log_joint(points).argmax(axis=1)]
-    counts = count_classes(clusters, labels, k, classes)
-    tied = gaussians.covariance == "tied"
+    components = np.argsort(order)[gaussians.log_joint(points).argmax(axis=1)]
+    counts = count_classes(components, labels, n_components=k, classes=classes)
+    tied = gaussians.covariance_type == "tied"
     return Mixture(
-        covariance=gaussians.covariance,
-        weights=gaussians.weights[order],
-        means=gaussians.means[order],
-        covariances=gaussians.covariances if tied else gaussians.covariances[order],
-        one_to_one_class=one_to_one_classes(counts),
-        majority_class=majority_classes(counts),
-        named_one_to_one=k == classes,
-        regularization=added,
-        smallest_count=int(np.bincount(clusters, minlength=k).min()),
+        gaussians=Gaussians(
+            covariance_type=gaussians.covariance_type,
+            weights=gaussians.weights[order],
+            means=gaussians.means[order],
+            covariances=gaussians.covariances if tied else gaussians.covariances[order],
+        ),
+        one_to_one_class=one_to_one(counts),
+        majority_class=majority(counts),
+        is_one_to_one=k == classes,
+        reg_covar=reg_covar,
+        smallest_count=int(np.bincount(components, minlength=k).min()),
     )

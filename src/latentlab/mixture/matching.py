@@ -1,15 +1,35 @@
-"""Matching of components to classes, by the images that they share."""
+"""Assignment of a mixture's components to classes, by the images that they share.
+
+``one_to_one`` is the Hungarian matching.
+"""
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from latentlab.arrays import NO_CLASS
-
-Classes = npt.NDArray[np.int64]
+from latentlab.arrays import NO_CLASS, Indices, Integers
 
 
-def one_to_one_classes(counts: npt.NDArray[np.int64]) -> Classes:
+def count_classes(
+    components: Indices | Integers, labels: Integers, *, n_components: int, classes: int
+) -> Integers:
+    """Count images by component and class; images without class do not count.
+
+    Args:
+        components: Component of each image, shape ``(N,)``.
+        labels: Class of each image, shape ``(N,)``; ``NO_CLASS`` for none.
+        n_components: ``K``.
+        classes: Number of classes.
+
+    Returns:
+        Shape ``(K, classes)``.
+    """
+    counts = np.zeros((n_components, classes), dtype=np.int64)
+    labeled = labels >= 0
+    np.add.at(counts, (components[labeled], labels[labeled]), 1)
+    return counts
+
+
+def one_to_one(counts: Integers) -> Integers:
     """Match components and classes so that most images agree, no class used twice.
 
     Args:
@@ -23,17 +43,17 @@ def one_to_one_classes(counts: npt.NDArray[np.int64]) -> Classes:
         https://doi.org/10.1002/nav.3800020109
 
     Example:
-        >>> one_to_one_classes(np.array([[5, 4], [6, 0]])).tolist()
+        >>> one_to_one(np.array([[5, 4], [6, 0]])).tolist()
         [1, 0]
     """
-    named = np.full(len(counts), NO_CLASS)
-    rows, columns = linear_sum_assignment(counts, maximize=True)
-    named[rows] = columns
-    return named
+    component_class = np.full(len(counts), NO_CLASS)
+    components, classes = linear_sum_assignment(counts, maximize=True)
+    component_class[components] = classes
+    return component_class
 
 
-def majority_classes(counts: npt.NDArray[np.int64]) -> Classes:
-    """Give each component its most frequent class; a class may have several components, or none.
+def majority(counts: Integers) -> Integers:
+    """Assign each component to its most frequent class; a class may have any number of components.
 
     Args:
         counts: Images by component and class, shape ``(K, classes)``.
@@ -42,19 +62,9 @@ def majority_classes(counts: npt.NDArray[np.int64]) -> Classes:
         Class of each component, shape ``(K,)``; ``NO_CLASS`` for components without images.
 
     Example:
-        >>> majority_classes(np.array([[5, 4], [6, 0], [0, 0]])).tolist()
+        >>> majority(np.array([[5, 4], [6, 0], [0, 0]])).tolist()
         [0, 0, -1]
     """
     if counts.shape[1] == 0:
         return np.full(len(counts), NO_CLASS)
     return np.where(counts.sum(axis=1) > 0, counts.argmax(axis=1), NO_CLASS)
-
-
-def count_classes(
-    clusters: npt.NDArray[np.intp], labels: Classes, components: int, classes: int
-) -> npt.NDArray[np.int64]:
-    """Images by component and class, shape ``(K, classes)``; images without class do not count."""
-    counts = np.zeros((components, classes), dtype=np.int64)
-    labeled = labels >= 0
-    np.add.at(counts, (clusters[labeled], labels[labeled]), 1)
-    return counts

@@ -1,22 +1,21 @@
 """Gaussian mixtures on latents: densities, samples, the classes of components; save and load."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, final
 from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp
 
+from latentlab.arrays import Array, Floats, Integers
 from latentlab.errors import LatentlabError
 from latentlab.files import REMEDY, replacing
 from latentlab.mixture.em import Gaussians, IllConditionedError
-from latentlab.mixture.settings import CovarianceType
 
-Array = npt.NDArray[np.float64]
-Classes = npt.NDArray[np.int64]
-
+# What reading of a damaged or foreign .npz file raises.
 UNREADABLE = (
     OSError,
     ValueError,
@@ -34,68 +33,78 @@ class Mixture:
     """A fitted Gaussian mixture; components are ordered by falling weight.
 
     Attributes:
-        covariance: ``full``, ``tied``, ``diag`` or ``spherical``.
-        weights: Shape ``(K,)``, summing to 1.
-        means: Shape ``(K, D)``.
-        covariances: Shape depends on ``covariance``::
-
-            (K, D, D)  full
-            (D, D)     tied
-            (K, D)     diag
-            (K,)       spherical
-
+        gaussians: Weights, means and covariances.
         one_to_one_class: Class of each component, shape ``(K,)``, no class twice (Hungarian
-            matching on train labels); ``NO_CLASS`` where none is left.
+            matching on train labels); ``NO_CLASS`` for a component that is assigned to none.
         majority_class: Most frequent train class of each component, shape ``(K,)``; ``NO_CLASS``
             for a component without images.
-        named_one_to_one: Whether ``component_class`` is the one-to-one naming: it is when there
-            is one component a class.
-        regularization: What was added to the covariances, in squared latent units.
+        is_one_to_one: Whether ``component_class`` is ``one_to_one_class``: it is where there are
+            as many components as classes.
+        reg_covar: What was added to the variances, in squared latent units.
         smallest_count: Train images in the smallest component.
     """
 
-    covariance: CovarianceType
-    weights: Array
-    means: Array
-    covariances: Array
-    one_to_one_class: Classes
-    majority_class: Classes
-    named_one_to_one: bool
-    regularization: float
+    gaussians: Gaussians
+    one_to_one_class: Integers
+    majority_class: Integers
+    is_one_to_one: bool
+    reg_covar: float
     smallest_count: int
 
     @property
-    def component_class(self) -> Classes:
-        """The naming that predictions use, shape ``(K,)``."""
-        return self.one_to_one_class if self.named_one_to_one else self.majority_class
+    def weights(self) -> Array:
+        """Weight of each component, shape ``(K,)``, summing to 1."""
+        return self.gaussians.weights
 
-    def predict(self, latents: npt.NDArray[np.floating]) -> Classes:
+    @property
+    def means(self) -> Array:
+        """Mean of each component, shape ``(K, D)``."""
+        return self.gaussians.means
+
+    @property
+    def n_components(self) -> int:
+        """``K``."""
+        return len(self.weights)
+
+    @property
+    def component_class(self) -> Integers:
+        """Class that predictions assign each component to, shape ``(K,)``."""
+        return self.one_to_one_class if self.is_one_to_one else self.majority_class
+
+    def predict(self, latents: Floats) -> Integers:
         """Most probable component of each latent, shape ``(N,)``."""
-        clusters: Classes = self._log_joint(latents).argmax(axis=1)
-        return clusters
+        components: Integers = self._log_joint(latents).argmax(axis=1)
+        return components
 
-    def posterior(self, latents: npt.NDArray[np.floating]) -> Array:
+    def predict_proba(self, latents: Floats) -> Array:
         """Probability of each component given each latent, shape ``(N, K)``."""
         joint = self._log_joint(latents)
         probabilities: Array = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
         return probabilities
 
-    def class_posterior(self, latents: npt.NDArray[np.floating], classes: int) -> Array:
-        """Probability of each class: that of the components which carry it.
+    def predict_class_proba(self, latents: Floats, classes: int) -> Array:
+        """Probability of each class: the sum over the components that are assigned to it.
+
+        Args:
+            latents: Shape ``(N, D)``.
+            classes: Number of classes.
 
         Returns:
             Shape ``(N, classes + 1)``; the last column is that of components without class.
         """
         of_component = np.where(self.component_class < 0, classes, self.component_class)
-        return self.posterior(latents) @ np.eye(classes + 1)[of_component]
+        return self.predict_proba(latents) @ np.eye(classes + 1)[of_component]
 
-    def log_density(self, latents: npt.NDArray[np.floating]) -> Array:
-        """Log-density of each latent under the mixture, in nats, shape ``(N,)``."""
+    def score_samples(self, latents: Floats) -> Array:
+        """Log-density of each latent, in nats, shape ``(N,)``."""
         densities: Array = logsumexp(self._log_joint(latents), axis=1)
         return densities
 
-    def bic(self, latents: npt.NDArray[np.floating]) -> float:
-        """Bayesian information criterion of the latents it was fitted on: smaller is better.
+    def bic(self, latents: Floats) -> float:
+        """Bayesian information criterion: smaller is better.
+
+        Args:
+            latents: Those that the mixture was fitted on, shape ``(N, D)``.
 
         References:
             Schwarz, Estimating the Dimension of a Model (1978).
@@ -107,46 +116,85 @@ class Mixture:
             "tied": dimensions * (dimensions + 1) // 2,
             "diag": components * dimensions,
             "spherical": components,
-        }[self.covariance]
+        }[self.gaussians.covariance_type]
         free += self.means.size + components - 1
-        return float(free * np.log(len(latents)) - 2 * self.log_density(latents).sum())
+        return float(free * np.log(len(latents)) - 2 * self.score_samples(latents).sum())
 
     def full_covariances(self) -> Array:
         """Covariances of the components as matrices, shape ``(K, D, D)``."""
         components, dimensions = self.means.shape
-        identity = np.eye(dimensions)
-        match self.covariance:
+        covariances, identity = self.gaussians.covariances, np.eye(dimensions)
+        match self.gaussians.covariance_type:
             case "full":
-                return self.covariances
+                return covariances
             case "tied":
-                return np.broadcast_to(self.covariances, (components, dimensions, dimensions))
+                return np.broadcast_to(covariances, (components, dimensions, dimensions))
             case "diag":
-                return self.covariances[:, :, None] * identity
+                return covariances[:, :, None] * identity
             case "spherical":
-                return self.covariances[:, None, None] * identity
+                return covariances[:, None, None] * identity
 
-    def sample(self, component: int, count: int, rng: np.random.Generator) -> Array:
-        """Draw latents from one component, shape ``(count, D)``."""
-        factor = np.linalg.cholesky(self.full_covariances()[component])
-        noise = rng.standard_normal((count, self.means.shape[1]))
-        draws: Array = self.means[component] + noise @ factor.T
-        return draws
+    def sample(self, n: int, rng: np.random.Generator, component: int | None = None) -> Array:
+        """Draw latents.
 
-    def draw(self, count: int, rng: np.random.Generator) -> Array:
-        """Draw latents from the whole mixture, shape ``(count, D)``, in random order."""
-        shares = rng.multinomial(count, self.weights / self.weights.sum())
-        draws = np.concatenate([self.sample(i, int(n), rng) for i, n in enumerate(shares)])
-        return rng.permutation(draws)
+        Args:
+            n: How many.
+            rng: Source of the draws.
+            component: Draw from this one only; ``None`` draws from the whole mixture, in random
+                order.
 
-    def _log_joint(self, latents: npt.NDArray[np.floating]) -> Array:
-        gaussians = Gaussians(self.covariance, self.weights, self.means, self.covariances)
-        return gaussians.log_joint(np.asarray(latents, dtype=np.float64))
+        Returns:
+            Shape ``(n, D)``.
+        """
+        if component is not None:
+            factor = np.linalg.cholesky(self.full_covariances()[component])
+            noise = rng.standard_normal((n, self.means.shape[1]))
+            draws: Array = self.means[component] + noise @ factor.T
+            return draws
+        counts = rng.multinomial(n, self.weights / self.weights.sum())
+        parts = [self.sample(int(count), rng, i) for i, count in enumerate(counts)]
+        return rng.permutation(np.concatenate(parts))
+
+    def _log_joint(self, latents: Floats) -> Array:
+        return self.gaussians.log_joint(np.asarray(latents, dtype=np.float64))
+
+
+def mixture_arrays(mixture: Mixture) -> dict[str, npt.NDArray[Any]]:
+    """The attributes of a mixture and of its Gaussians as arrays by name, none of objects."""
+    attributes = vars(mixture.gaussians) | vars(mixture)
+    return {name: np.asarray(value) for name, value in attributes.items() if name != "gaussians"}
+
+
+def mixture_from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> Mixture:
+    """The mixture that ``mixture_arrays`` took apart.
+
+    Raises:
+        KeyError: If an array is missing.
+        ValueError: If arrays do not belong together, or are not those of a mixture.
+        IllConditionedError: If a covariance is not positive definite.
+    """
+    mixture = Mixture(
+        gaussians=Gaussians(
+            covariance_type=arrays["covariance_type"].item(),
+            weights=arrays["weights"],
+            means=arrays["means"],
+            covariances=arrays["covariances"],
+        ),
+        one_to_one_class=arrays["one_to_one_class"],
+        majority_class=arrays["majority_class"],
+        is_one_to_one=arrays["is_one_to_one"].item(),
+        reg_covar=arrays["reg_covar"].item(),
+        smallest_count=arrays["smallest_count"].item(),
+    )
+    _verify(mixture)
+    return mixture
 
 
 def save_mixture(mixture: Mixture, path: Path) -> None:
-    """Write a mixture as ``.npz``, without pickling."""
+    """Write a mixture as ``.npz``, without pickle."""
+    arrays: dict[str, Any] = dict(mixture_arrays(mixture))
     with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **asdict(mixture))
+        np.savez(file, allow_pickle=False, **arrays)
 
 
 def load_mixture(path: Path) -> Mixture:
@@ -157,35 +205,30 @@ def load_mixture(path: Path) -> Mixture:
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            content = {name: arrays[name] for name in arrays.files}
-        scalars = ("covariance", "named_one_to_one", "regularization", "smallest_count")
-        mixture = Mixture(**{**content, **{name: content[name].item() for name in scalars}})
-        _verify(mixture)
+            return mixture_from_arrays({name: arrays[name] for name in arrays.files})
     except UNREADABLE as error:
         raise LatentlabError(f"{path}: not a readable mixture ({error}); {REMEDY}") from error
-    return mixture
 
 
 def _verify(mixture: Mixture) -> None:
     """Refuse arrays that do not belong together."""
-    if mixture.means.ndim != 2:
-        raise ValueError(f"means of shape {mixture.means.shape}")
-    k, d = mixture.means.shape
+    gaussians = mixture.gaussians
+    if gaussians.means.ndim != 2:
+        raise ValueError(f"means of shape {gaussians.means.shape}")
+    k, d = gaussians.means.shape
     covariances = {"full": (k, d, d), "tied": (d, d), "diag": (k, d), "spherical": (k,)}
-    if mixture.covariance not in covariances:
-        raise ValueError(f"covariance {mixture.covariance!r}")
+    if gaussians.covariance_type not in covariances:
+        raise ValueError(f"covariance_type {gaussians.covariance_type!r}")
     expected = {
-        "weights": (k,),
-        "covariances": covariances[mixture.covariance],
-        "one_to_one_class": (k,),
-        "majority_class": (k,),
+        "weights": (gaussians.weights, (k,)),
+        "means": (gaussians.means, (k, d)),
+        "covariances": (gaussians.covariances, covariances[gaussians.covariance_type]),
+        "one_to_one_class": (mixture.one_to_one_class, (k,)),
+        "majority_class": (mixture.majority_class, (k,)),
     }
-    for name, shape in expected.items():
-        array = getattr(mixture, name)
+    for name, (array, shape) in expected.items():
         if array.shape != shape or not np.isfinite(array).all():
             raise ValueError(f"{name} of shape {array.shape}, expected finite numbers of {shape}")
-    if not np.isfinite(mixture.means).all():
-        raise ValueError("means that are not finite")
-    if mixture.weights.min() < 0 or abs(mixture.weights.sum() - 1) > 1e-6:
-        raise ValueError(f"weights {mixture.weights.tolist()} that are no shares")
-    mixture.log_density(mixture.means)  # fails where a covariance is none
+    if gaussians.weights.min() < 0 or abs(gaussians.weights.sum() - 1) > 1e-6:
+        raise ValueError(f"weights {gaussians.weights.tolist()}, expected shares that sum to 1")
+    mixture.score_samples(gaussians.means)  # raises where a covariance is not positive definite

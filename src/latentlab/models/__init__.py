@@ -1,1 +1,1 @@
-"""Models: one abstract base, one final class a file, networks as functions."""
+"""Models: the base class, layers, losses, one module per kind, registry, and weights."""

@@ -1,14 +1,18 @@
-"""What every model can do."""
+"""Interface of all models: what they know of themselves, encode, decode, and their loss."""
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from latentlab.arrays import Shape
+from latentlab.models.settings import Loss
+from latentlab.pixels import PixelRange
+
 
 class Posterior(NamedTuple):
-    """What the encoder says of each image.
+    """Distribution of the latent of each image of a batch: a diagonal Gaussian, or a point.
 
     Attributes:
         mean: Shape ``(B, D)``; the code itself for a deterministic model.
@@ -18,14 +22,35 @@ class Posterior(NamedTuple):
     mean: Tensor
     log_var: Tensor | None
 
+    def sample(self, generator: torch.Generator) -> Tensor:
+        r"""One latent per image, differentiable in mean and log-variance.
+
+        .. math:: z = \mu + \sigma \epsilon, \quad \epsilon \sim N(0, I)
+
+        Args:
+            generator: Source of the noise, on the device of the posterior; unused by a
+                deterministic model.
+
+        Returns:
+            Shape ``(B, D)``; the mean itself for a deterministic model.
+
+        References:
+            Kingma & Welling, Auto-Encoding Variational Bayes (2014), section 2.4.
+            https://arxiv.org/abs/1312.6114
+        """
+        if self.log_var is None:
+            return self.mean
+        noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device)
+        return self.mean + torch.exp(0.5 * self.log_var) * noise
+
 
 class Losses(NamedTuple):
     """Loss terms of a batch, each of shape ``(B,)``.
 
     Attributes:
         total: What training minimizes.
-        reconstruction: Nats an image, or summed squared error for the loss ``mse``.
-        kl: Nats an image, before its weight; ``None`` for a deterministic model.
+        reconstruction: Nats per image, or summed squared error for the loss ``mse``.
+        kl: Nats per image, before its weight; ``None`` for a deterministic model.
     """
 
     total: Tensor
@@ -33,7 +58,7 @@ class Losses(NamedTuple):
     kl: Tensor | None
 
     def named(self) -> dict[str, Tensor]:
-        """The terms that the model has."""
+        """The terms that the model has, by name."""
         return {name: term for name, term in self._asdict().items() if term is not None}
 
 
@@ -41,15 +66,41 @@ class ImageModel(nn.Module, ABC):
     """A model that turns images into latents and latents into images.
 
     Images are floats in the model's pixel range, shape ``(B, C, H, W)``; latents have shape
-    ``(B, D)``. Nothing concrete here is overridden in a model.
+    ``(B, D)``. Subclasses implement the abstract methods and override nothing else.
+
+    Args:
+        shape: Channels, height and width of an image.
+        pixel_range: Range of the pixels that go in and come out.
+        loss_name: Reconstruction loss.
+        latent_dim: ``D``.
+        classes: Number of classes that the decoder can be conditioned on; 0 for none.
 
     Attributes:
-        latent_dim: ``D``.
-        classes: Number of classes that the model can be told; 0 if it is not conditional.
+        is_variational: Whether the posterior has a variance and the loss a KL term.
     """
 
-    latent_dim: int
-    classes: int = 0
+    is_variational: ClassVar[bool]
+
+    def __init__(
+        self,
+        *,
+        shape: Shape,
+        pixel_range: PixelRange,
+        loss_name: Loss,
+        latent_dim: int,
+        classes: int = 0,
+    ) -> None:
+        super().__init__()
+        self.shape = shape
+        self.pixel_range = pixel_range
+        self.loss_name = loss_name
+        self.latent_dim = latent_dim
+        self.classes = classes
+
+    @property
+    def device(self) -> torch.device:
+        """The device that holds the weights."""
+        return next(self.parameters()).device
 
     @abstractmethod
     def posterior(self, images: Tensor) -> Posterior:
@@ -57,13 +108,19 @@ class ImageModel(nn.Module, ABC):
 
     @abstractmethod
     def decode(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Decode to images in the pixel range; a conditional model heeds the labels, if given."""
+        """Decode to images in the pixel range.
+
+        Args:
+            latents: Shape ``(B, D)``.
+            labels: Shape ``(B,)``, ``NO_CLASS`` for none; ``None`` is no class for every latent.
+                Only a conditional model uses them.
+        """
 
     @abstractmethod
     def reconstruction_loss(self, latents: Tensor, images: Tensor) -> Tensor:
-        """Loss of each image if its latent were this one, shape ``(B,)``.
+        """Loss of decoding each latent where its image is the target, shape ``(B,)``.
 
-        In nats it is the negative log-likelihood; a conditional model is told no class.
+        In nats it is the negative log-likelihood. A conditional model decodes without a class.
         """
 
     @abstractmethod
@@ -72,10 +129,10 @@ class ImageModel(nn.Module, ABC):
 
         Args:
             images: Shape ``(B, C, H, W)``.
-            labels: Shape ``(B,)``, ``NO_CLASS`` for none; only a conditional model looks at them.
-            generator: Feeds the posterior samples, if any.
+            labels: Shape ``(B,)``, ``NO_CLASS`` for none; only a conditional model uses them.
+            generator: Source of the posterior samples, on the model's device.
         """
 
     def embed(self, images: Tensor) -> Tensor:
-        """Encode to latents that depend on no draw: the posterior means."""
+        """Encode to latents without randomness: the posterior means, shape ``(B, D)``."""
         return self.posterior(images).mean

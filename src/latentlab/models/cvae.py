@@ -1,11 +1,11 @@
 """Conditional variational autoencoder."""
 
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor, nn
 
-from latentlab.arrays import NO_CLASS
+from latentlab.arrays import NO_CLASS, Shape
 from latentlab.models.base import ImageModel, Losses, Posterior
 from latentlab.models.losses import gaussian_kl
 from latentlab.models.pixel_likelihood import PixelLikelihood
@@ -13,19 +13,20 @@ from latentlab.models.pixel_likelihood import PixelLikelihood
 
 @final
 class CVAE(ImageModel):
-    """A VAE whose encoder and decoder know the class, so that it generates by class.
+    """A VAE whose encoder and decoder also take the class, so that it generates by class.
 
-    In training the class of some images is hidden (the null label). Images are encoded with the
-    null label always, so that no label leaks into their latents.
+    In training the class of some images is replaced by the null label. Images are always encoded
+    with the null label, so that no label leaks into their latents.
 
     Args:
         encoder: ``(B, C H W + classes)`` to ``(B, 2 D)``: means, then log-variances.
         decoder: ``(B, D + classes)`` to logits of shape ``(B, C, H, W)``.
-        likelihood: What to make of the logits.
+        likelihood: From logits to pixels and to the reconstruction loss.
+        shape: Channels, height and width of an image.
         latent_dim: ``D``.
         beta: Weight of the KL term.
         classes: Number of classes.
-        label_dropout: Share of training images whose class is hidden.
+        label_dropout: Share of training images whose class is replaced by the null label.
 
     References:
         Sohn, Lee & Yan, Learning Structured Output Representation using Deep Conditional
@@ -33,54 +34,56 @@ class CVAE(ImageModel):
         https://papers.nips.cc/paper/2015/hash/8d55a249e6baa5c06772297520da2051-Abstract.html
     """
 
+    is_variational: ClassVar[bool] = True
+
     def __init__(
         self,
         encoder: nn.Module,
         decoder: nn.Module,
         likelihood: PixelLikelihood,
+        shape: Shape,
         latent_dim: int,
         beta: float,
         classes: int,
         label_dropout: float,
     ) -> None:
-        super().__init__()
+        super().__init__(
+            shape=shape,
+            pixel_range=likelihood.pixel_range,
+            loss_name=likelihood.loss_name,
+            latent_dim=latent_dim,
+            classes=classes,
+        )
         self.encoder = encoder
         self.decoder = decoder
         self.likelihood = likelihood
-        self.latent_dim = latent_dim
         self.beta = beta
-        self.classes = classes
         self.label_dropout = label_dropout
 
     def posterior(self, images: Tensor) -> Posterior:
         """Mean and log-variance of each image's latent, under the null label."""
-        hidden = torch.full((len(images),), NO_CLASS, device=images.device)
-        return self._posterior(images, hidden)
+        return self._posterior(images, _null_labels(images))
 
     def decode(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Decode to images in the pixel range, of the classes given or of any."""
+        """Decode to images of the given classes in the pixel range."""
         if labels is None:
-            labels = torch.full((len(latents),), NO_CLASS, device=latents.device)
+            labels = _null_labels(latents)
         return self.likelihood.pixels(self._logits(latents, labels))
 
     def reconstruction_loss(self, latents: Tensor, images: Tensor) -> Tensor:
-        """Loss of each image if its latent were this one, under the null label."""
-        hidden = torch.full((len(images),), NO_CLASS, device=images.device)
-        loss: Tensor = self.likelihood(self._logits(latents, hidden), images)
+        """Loss of decoding each latent, under the null label, where its image is the target."""
+        loss: Tensor = self.likelihood(self._logits(latents, _null_labels(images)), images)
         return loss
 
     def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Losses:
         """Reconstruction loss of one posterior sample, and the exact KL, of each image."""
-        device = images.device
         if self.training:
-            draws = torch.rand(len(labels), generator=generator, device=device)
+            draws = torch.rand(len(labels), generator=generator, device=images.device)
             labels = torch.where(draws < self.label_dropout, NO_CLASS, labels)
-        mean, log_var = self._posterior(images, labels)
-        assert log_var is not None
-        noise = torch.randn(mean.shape, generator=generator, device=device)
-        logits = self._logits(mean + torch.exp(0.5 * log_var) * noise, labels)
-        reconstruction = self.likelihood(logits, images)
-        kl = gaussian_kl(mean, log_var)
+        posterior = self._posterior(images, labels)
+        assert posterior.log_var is not None
+        reconstruction = self.likelihood(self._logits(posterior.sample(generator), labels), images)
+        kl = gaussian_kl(posterior.mean, posterior.log_var)
         return Losses(total=reconstruction + self.beta * kl, reconstruction=reconstruction, kl=kl)
 
     def _posterior(self, images: Tensor, labels: Tensor) -> Posterior:
@@ -93,5 +96,10 @@ class CVAE(ImageModel):
         return logits
 
     def _one_hot(self, labels: Tensor) -> Tensor:
-        """One column a class, shape ``(B, classes)``; all zero for the null label."""
+        """One column per class, shape ``(B, classes)``; all zero for the null label."""
         return (labels[:, None] == torch.arange(self.classes, device=labels.device)).float()
+
+
+def _null_labels(rows: Tensor) -> Tensor:
+    """The null label for each row, shape ``(B,)``."""
+    return torch.full((len(rows),), NO_CLASS, device=rows.device)

@@ -1,4 +1,4 @@
-"""Where weights start."""
+"""Initialization of weights."""
 
 from typing import assert_never
 
@@ -8,12 +8,12 @@ from latentlab.models.settings import Initialization
 
 
 def initialize(model: nn.Module, name: Initialization) -> None:
-    """Draw a model's weights anew, in place, from torch's global random stream.
+    """Initialize a model's weights in place, from torch's global random stream.
 
     Args:
-        model: What ``build_model`` built.
-        name: ``default`` leaves PyTorch's own draw; ``glorot`` draws the weights of every layer
-            uniformly by fan-in and fan-out, and puts biases to zero.
+        model: Untrained.
+        name: ``default`` keeps PyTorch's own initialization; ``glorot`` draws the weights of every
+            layer uniformly by fan-in and fan-out, and sets biases to zero.
 
     References:
         Glorot & Bengio, Understanding the difficulty of training deep feedforward neural networks

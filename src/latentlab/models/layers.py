@@ -10,10 +10,9 @@ from itertools import pairwise
 
 from torch import nn
 
+from latentlab.arrays import Shape
 from latentlab.errors import LatentlabError
 from latentlab.models.settings import Activation
-
-Shape = tuple[int, int, int]
 
 ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "relu": nn.ReLU,

@@ -1,6 +1,6 @@
-r"""Loss terms, one value an image: summed over pixels or latent dimensions, never averaged here.
+r"""Loss terms, one value per image: summed over pixels or latent dimensions, never averaged here.
 
-All but the squared error are in nats. Averaging comes last, over images and not over batches.
+All but the squared error are in nats. Callers average over all images, not over batch means.
 """
 
 import math
@@ -22,7 +22,7 @@ def bernoulli_nll(logits: Tensor, pixels: Tensor) -> Tensor:
         pixels: :math:`x` in ``[0, 1]``, the same shape.
 
     Returns:
-        Nats an image, shape ``(B,)``.
+        Nats per image, shape ``(B,)``.
 
     Example:
         >>> bernoulli_nll(torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2))  # 4 log 2
@@ -40,7 +40,7 @@ def squared_error(reconstructions: Tensor, pixels: Tensor) -> Tensor:
         pixels: The same shape and range.
 
     Returns:
-        Squared pixel units an image, shape ``(B,)``.
+        Squared pixel units per image, shape ``(B,)``.
     """
     return functional.mse_loss(reconstructions, pixels, reduction="none").flatten(1).sum(1)
 
@@ -56,7 +56,7 @@ def gaussian_nll(means: Tensor, log_scale: Tensor, pixels: Tensor) -> Tensor:
         pixels: :math:`x`, shape ``(B, C, H, W)``.
 
     Returns:
-        Nats an image, shape ``(B,)``; negative where the density is above one.
+        Nats per image, shape ``(B,)``; negative where the density is above one.
 
     References:
         Rybkin, Daniilidis & Levine, Simple and Effective VAE Training with Calibrated Decoders
@@ -76,7 +76,7 @@ def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
         log_var: :math:`\log \sigma^2`, shape ``(B, D)``.
 
     Returns:
-        Nats an image, shape ``(B,)``, zero or more.
+        Nats per image, shape ``(B,)``, zero or more.
 
     References:
         Kingma & Welling, Auto-Encoding Variational Bayes (2014), Appendix B.

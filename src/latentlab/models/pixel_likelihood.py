@@ -1,4 +1,4 @@
-"""From a decoder's logits to pixels, and to the loss of those pixels."""
+"""From a decoder's logits to pixels, and to their reconstruction loss."""
 
 import math
 from typing import assert_never, final
@@ -13,36 +13,37 @@ from latentlab.pixels import PixelRange
 
 @final
 class PixelLikelihood(nn.Module):
-    """How pixels are distributed around a decoder's output.
+    """Distribution of pixels given the logits of a decoder.
 
     Args:
-        loss: ``bernoulli``, ``gaussian`` or ``mse``.
+        loss_name: ``bernoulli``, ``gaussian`` or ``mse``.
         pixel_range: ``unit`` puts a sigmoid on the logits, ``symmetric`` a tanh.
-        scale: Standard deviation a pixel of ``gaussian``; ``None`` learns one for all pixels.
+        scale: Standard deviation per pixel of ``gaussian``; ``None`` learns one that all pixels
+            share.
 
     Raises:
         ValueError: If the loss is ``bernoulli`` and pixels are not in ``[0, 1]``.
     """
 
-    def __init__(self, loss: Loss, pixel_range: PixelRange, scale: float | None) -> None:
+    def __init__(self, loss_name: Loss, pixel_range: PixelRange, scale: float | None) -> None:
         super().__init__()
-        if loss == "bernoulli" and pixel_range != "unit":
+        if loss_name == "bernoulli" and pixel_range != "unit":
             raise ValueError(f"a Bernoulli needs pixels in [0, 1], found {pixel_range!r}")
-        self.loss = loss
+        self.loss_name = loss_name
         self.pixel_range = pixel_range
-        if loss == "gaussian" and scale is None:
+        if loss_name == "gaussian" and scale is None:
             self.log_scale = nn.Parameter(torch.zeros(()))
         else:
             fixed = torch.tensor(math.log(scale or 1.0))
             self.register_buffer("log_scale", fixed, persistent=False)
 
     def pixels(self, logits: Tensor) -> Tensor:
-        """Expected pixels, in the pixel range."""
+        """Expected pixels, in the pixel range, of the shape of the logits."""
         return torch.sigmoid(logits) if self.pixel_range == "unit" else torch.tanh(logits)
 
     def forward(self, logits: Tensor, images: Tensor) -> Tensor:
-        """Loss of each image, shape ``(B,)``."""
-        match self.loss:
+        """Reconstruction loss of each image, shape ``(B,)``."""
+        match self.loss_name:
             case "bernoulli":
                 return bernoulli_nll(logits, images)
             case "gaussian":
@@ -50,4 +51,4 @@ class PixelLikelihood(nn.Module):
             case "mse":
                 return squared_error(self.pixels(logits), images)
             case _:
-                assert_never(self.loss)
+                assert_never(self.loss_name)

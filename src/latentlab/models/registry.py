@@ -1,4 +1,4 @@
-"""Kinds of models by name: one module in ``models/kinds`` each, imported when it is asked for."""
+"""Registry of the kinds of models: one module in ``models/kinds`` each, imported on first use."""
 
 from functools import cache
 from importlib import import_module
@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 from latentlab.errors import choices
 from latentlab.models import kinds
 from latentlab.models.settings import ModelInputs, ModelSettings
-from latentlab.pixels import PixelRange
 
 if TYPE_CHECKING:
+    import torch
+
     from latentlab.models.base import ImageModel
 
 _REGISTERED: dict[str, type[ModelSettings]] = {}
 
 
 def register_kind(settings: type[ModelSettings]) -> type[ModelSettings]:
-    """Make a kind of model known that is defined outside this package; usable as a decorator.
+    """Register a kind of model that is defined outside this package; usable as a decorator.
 
     Args:
         settings: Its settings, whose field ``kind`` is a literal with its name.
@@ -75,23 +76,36 @@ def parse_settings(values: Any) -> Any:
     return settings_class(values["kind"]).model_validate(values)
 
 
-def build_model(
-    settings: ModelSettings,
-    shape: tuple[int, int, int],
-    latent_dim: int,
-    pixel_range: PixelRange,
-    classes: int,
-) -> "ImageModel":
+def build_model(settings: ModelSettings, inputs: ModelInputs) -> "ImageModel":
     """Build an untrained model, its weights drawn from torch's global random stream.
 
     Args:
         settings: The model's own settings.
-        shape: Channels, height and width of an image.
-        latent_dim: Latent dimensions.
-        pixel_range: Range of the pixels that go in and come out.
-        classes: Number of classes of the data set; 0 without labels.
+        inputs: Image shape, latent dimensions, pixel range and classes that it must fit.
 
     Raises:
         LatentlabError: If images or classes do not suit the model.
     """
-    return settings.build(ModelInputs(shape, latent_dim, pixel_range, classes))
+    return settings.build(inputs)
+
+
+def load_model(
+    settings: ModelSettings, inputs: ModelInputs, weights: Path, device: "torch.device"
+) -> "ImageModel":
+    """Build a model, load its trained weights and put it into evaluation mode.
+
+    Args:
+        settings: The model's own settings.
+        inputs: Image shape, latent dimensions, pixel range and classes as in training.
+        weights: File written by ``save_weights``.
+        device: Where the model computes.
+
+    Raises:
+        LatentlabError: If images or classes do not suit the model, or if the file is missing,
+            damaged or of another architecture.
+    """
+    from latentlab.models.weights import load_weights
+
+    model = build_model(settings, inputs)
+    load_weights(model, weights)
+    return model.to(device).eval()

@@ -1,4 +1,4 @@
-"""What the settings of every model have in common; no torch is needed to read them."""
+"""Base class of the settings of all models, and what a model is built for; without torch."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
+from latentlab.arrays import Shape
 from latentlab.pixels import PixelRange
 from latentlab.settings import PositiveFloat, Settings, Width
 
@@ -23,7 +24,7 @@ Filters = Annotated[tuple[Width, ...], Field(strict=False, min_length=1)]
 
 
 class ModelInputs(NamedTuple):
-    """What a model must fit, beside its own settings.
+    """Properties of the images and the run that a model is built for.
 
     Attributes:
         shape: Channels, height and width of an image.
@@ -32,7 +33,7 @@ class ModelInputs(NamedTuple):
         classes: Number of classes of the data set; 0 without labels.
     """
 
-    shape: tuple[int, int, int]
+    shape: Shape
     latent_dim: int
     pixel_range: PixelRange
     classes: int
@@ -42,7 +43,7 @@ class ModelSettings(Settings, ABC):
     """Settings of one model.
 
     Attributes:
-        is_variational: Whether the encoder gives a distribution, and the loss has a KL term.
+        is_variational: Whether the posterior has a variance and the loss a KL term.
         kind: Name of the kind; a subclass narrows it to one literal.
         loss: Reconstruction loss.
         scale: Standard deviation per pixel of loss ``gaussian``; ``None`` learns it.

@@ -1,10 +1,11 @@
 """Variational autoencoder."""
 
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor, nn
 
+from latentlab.arrays import Shape
 from latentlab.models.base import ImageModel, Losses, Posterior
 from latentlab.models.losses import gaussian_kl
 from latentlab.models.pixel_likelihood import PixelLikelihood
@@ -17,7 +18,8 @@ class VAE(ImageModel):
     Args:
         encoder: ``(B, C, H, W)`` to ``(B, 2 D)``: means, then log-variances.
         decoder: ``(B, D)`` to logits of shape ``(B, C, H, W)``.
-        likelihood: What to make of the logits.
+        likelihood: From logits to pixels and to the reconstruction loss.
+        shape: Channels, height and width of an image.
         latent_dim: ``D``.
         beta: Weight of the KL term; at 1 the loss is the negative evidence lower bound.
 
@@ -26,19 +28,26 @@ class VAE(ImageModel):
         Higgins et al., beta-VAE (2017). https://openreview.net/forum?id=Sy2fzU9gl
     """
 
+    is_variational: ClassVar[bool] = True
+
     def __init__(
         self,
         encoder: nn.Module,
         decoder: nn.Module,
         likelihood: PixelLikelihood,
+        shape: Shape,
         latent_dim: int,
         beta: float,
     ) -> None:
-        super().__init__()
+        super().__init__(
+            shape=shape,
+            pixel_range=likelihood.pixel_range,
+            loss_name=likelihood.loss_name,
+            latent_dim=latent_dim,
+        )
         self.encoder = encoder
         self.decoder = decoder
         self.likelihood = likelihood
-        self.latent_dim = latent_dim
         self.beta = beta
 
     def posterior(self, images: Tensor) -> Posterior:
@@ -47,19 +56,18 @@ class VAE(ImageModel):
         return Posterior(mean, log_var)
 
     def decode(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Decode to images in the pixel range."""
+        """Decode to images in the pixel range; labels are ignored."""
         return self.likelihood.pixels(self.decoder(latents))
 
     def reconstruction_loss(self, latents: Tensor, images: Tensor) -> Tensor:
-        """Loss of each image if its latent were this one."""
+        """Loss of decoding each latent where its image is the target, shape ``(B,)``."""
         loss: Tensor = self.likelihood(self.decoder(latents), images)
         return loss
 
     def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Losses:
         """Reconstruction loss of one posterior sample, and the exact KL, of each image."""
-        mean, log_var = self.encoder(images).chunk(2, dim=1)
-        noise = torch.randn(mean.shape, generator=generator, device=mean.device)
-        latents = mean + torch.exp(0.5 * log_var) * noise
-        reconstruction = self.reconstruction_loss(latents, images)
-        kl = gaussian_kl(mean, log_var)
+        posterior = self.posterior(images)
+        assert posterior.log_var is not None
+        reconstruction = self.reconstruction_loss(posterior.sample(generator), images)
+        kl = gaussian_kl(posterior.mean, posterior.log_var)
         return Losses(total=reconstruction + self.beta * kl, reconstruction=reconstruction, kl=kl)

@@ -1,4 +1,4 @@
-"""Weights of a model on disk: safetensors, which load without running code."""
+"""Weights of a network on disk, as safetensors, which load without running code."""
 
 from pathlib import Path
 
@@ -11,14 +11,14 @@ from latentlab.files import REMEDY, replacing
 
 
 def save_weights(model: nn.Module, path: Path) -> None:
-    """Write a model's weights and buffers."""
+    """Write a network's parameters and persistent buffers."""
     with replacing(path) as temporary:
         state = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
         save_file(state, temporary)
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
-    """Put saved weights into a model of the same architecture, in place.
+    """Load saved weights into a network of the same architecture, in place.
 
     Raises:
         LatentlabError: If the file is missing or damaged, or belongs to another architecture.
@@ -30,5 +30,5 @@ def load_weights(model: nn.Module, path: Path) -> None:
     except RuntimeError as error:
         raise LatentlabError(
             f"{path}: weights of another architecture than params.yaml describes ({error}); "
-            "train it anew with `dvc repro`"
+            "train it again with `dvc repro`"
         ) from error

@@ -1,1 +1,1 @@
-"""The training loop, the same for every model."""
+"""Training: the loop, optimizers and schedulers, and the loss history."""

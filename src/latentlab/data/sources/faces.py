@@ -1,7 +1,7 @@
 """Labeled Faces in the Wild, funneled and cropped to the face; without classes.
 
-The photographs are read by the folder reader, from a mirror that has them unpacked, or from the
-archive that scikit-learn's loader names, unpacked once into the download cache.
+The photographs are read like any folder of images: from a mirror that has them unpacked, or from
+the archive that scikit-learn's loader downloads, unpacked once into the download cache.
 
 References:
     Huang et al., Labeled Faces in the Wild (2007). http://vis-www.cs.umass.edu/lfw/
@@ -9,16 +9,17 @@ References:
 
 import io
 import tarfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from latentlab.arrays import NO_CLASS
-from latentlab.data.download import KnownFile, Places, caching, find, find_folder
-from latentlab.data.sources import folder as folder_reader
-from latentlab.data.sources.base import DataSet
-from latentlab.data.sources.folder import FolderSource, Reading
+from latentlab.data.decoding import DecodeOptions
+from latentlab.data.download import KnownFile, SearchPath, caching, find, find_folder
+from latentlab.data.sources.base import DataSet, LoadOptions
+from latentlab.data.sources.folder import FolderSource
+from latentlab.data.sources.folder_index import index_folder, read_manifest
+from latentlab.site import Site
 
 IMAGE_SIZE = 64
 # Left, upper, right, lower: the face in a funneled photograph, as shares of its sides; on the
@@ -35,45 +36,53 @@ ARCHIVE = KnownFile(
 )
 
 
-def fetch(folder: Path, cache: Path, mirrors: tuple[str, ...], processes: int) -> None:
-    """Look through the photographs, and write their manifest.
+def fetch(folder: Path, site: Site) -> None:
+    """Index the photographs.
 
     Raises:
-        LatentlabError: If they are found nowhere, or one is damaged.
+        LatentlabError: If they are not found, or one is damaged.
     """
-    folder_reader.look_through(
-        _root(cache, mirrors),
+    index_folder(
+        _root(site),
         folder,
         skip_unreadable=False,
         follow_links=False,
-        processes=processes,
+        processes=site.processes,
         suffix=".jpg",
         key="data.mirrors",
     )
 
 
-def load(folder: Path, cache: Path, mirrors: tuple[str, ...], reading: Reading) -> DataSet:
-    """Open the photographs that ``fetch`` looked through; one identity is one group."""
-    entries = folder_reader.read_manifest(folder)
+def load(folder: Path, site: Site, options: LoadOptions) -> DataSet:
+    """Open the photographs that ``fetch`` indexed; the images of one person are one group.
+
+    Raises:
+        LatentlabError: If they are not found, or the index is missing or damaged.
+    """
+    entries = read_manifest(folder)
     _, identities = np.unique([entry.class_name for entry in entries], return_inverse=True)
     faces = FolderSource(
-        _root(cache, mirrors), entries, np.full(len(entries), NO_CLASS), replace(reading, box=FACE)
+        _root(site),
+        entries,
+        np.full(len(entries), NO_CLASS),
+        DecodeOptions(options.fit, FACE),
+        site.processes,
     )
     return DataSet(
         class_names=(), image_size=IMAGE_SIZE, channels=3, train=faces, groups=identities
     )
 
 
-def _root(cache: Path, mirrors: tuple[str, ...]) -> Path:
+def _root(site: Site) -> Path:
     """The unpacked photographs: in the cache, on a mirror, or unpacked into the cache now."""
-    places = Places(cache, (str(cache), *mirrors), folders=FOLDERS)
-    root = find_folder(FOLDER, places)
+    unpacked = SearchPath(site.cache, (str(site.cache), *site.mirrors), folders=FOLDERS)
+    root = find_folder(FOLDER, unpacked)
     if root is not None:
         return root
-    content = find(ARCHIVE, Places(cache, mirrors, folders=FOLDERS))
+    content = find(ARCHIVE, SearchPath(site.cache, site.mirrors, folders=FOLDERS))
     with (
-        caching(cache / FOLDERS[0]) as temporary,
+        caching(site.cache / FOLDERS[0]) as temporary,
         tarfile.open(fileobj=io.BytesIO(content)) as archive,
     ):
         archive.extractall(temporary, filter="data")
-    return cache / FOLDERS[0] / FOLDER
+    return site.cache / FOLDERS[0] / FOLDER

@@ -1,115 +1,121 @@
-"""The name of a data set -> its files, its images; the only place that knows every data set.
+"""Registry of the data sets: one module of this folder each, imported on first use.
 
-Modules that read with torchvision are imported where they are needed: that takes three seconds.
+A data set named ``x`` is the module ``x.py`` with two functions, ``fetch(folder, site)`` and
+``load(folder, site, options)``, and the name ``x`` in ``data/settings.py``. A folder of the user's
+images has no name, and is read by ``folder.py``.
 """
 
 import os
+from importlib import import_module
 from pathlib import Path
-from typing import assert_never
+from typing import Protocol, cast
 
-from latentlab.data.settings import DATASETS, AnomalyClasses, DatasetName
-from latentlab.data.sources import digits, faces, folder
-from latentlab.data.sources.base import DataSet
-from latentlab.data.sources.folder import Reading
+from latentlab.data import sources
+from latentlab.data.decoding import DecodeOptions
+from latentlab.data.settings import DATASETS, AnomalyClasses, Dataset, DatasetName, DataSettings
+from latentlab.data.sources import folder
+from latentlab.data.sources.base import DataSet, LoadOptions
+from latentlab.data.sources.folder_index import index_folder
 from latentlab.errors import LatentlabError
-from latentlab.params import Params
-from latentlab.site import Site, located
+from latentlab.site import Site, resolve_path
 
 ANOMALIES = "anomalies"
 
 
-def fetch(params: Params, raw: Path, site: Site) -> None:
-    """Bring the files of the data set, and of the anomalies where they are another one.
+class Source(Protocol):
+    """What a module of a data set consists of."""
+
+    def fetch(self, folder: Path, site: Site) -> None:
+        """Write the data set's files into a folder, verified."""
+
+    def load(self, folder: Path, site: Site, options: LoadOptions) -> DataSet:
+        """Open the files that ``fetch`` wrote."""
+
+
+def fetch(dataset: Dataset, settings: DataSettings, raw: Path, site: Site) -> None:
+    """Write the files of the data set, and of another one that gives the anomalies.
 
     Args:
-        params: Which data set.
-        raw: Folder that gets one folder a data set.
-        site: Where to look.
+        dataset: Name of the data set.
+        settings: Where its images and its anomalies come from.
+        raw: Folder that gets one folder per data set.
+        site: Where files are searched.
 
     Raises:
-        LatentlabError: If a file is found nowhere, or cannot be used.
+        LatentlabError: If a file is not found, or cannot be used.
     """
-    for name, place in _sets(params, site):
-        target = raw / place
-        match name:
-            case "digits":
-                digits.fetch(target)
-            case "mnist" | "fashion_mnist":
-                from latentlab.data.sources import mnist
-
-                mnist.fetch(name, target, site.cache, site.mirrors)
-            case "cifar10":
-                from latentlab.data.sources import cifar
-
-                cifar.fetch(target, site.cache, site.mirrors)
-            case "faces":
-                faces.fetch(target, site.cache, site.mirrors, params.threads)
-            case Path():
-                folder.look_through(
-                    name,
-                    target,
-                    skip_unreadable=params.data.skip_unreadable,
-                    follow_links=params.data.follow_links,
-                    processes=params.threads,
-                    key="data.anomalies" if place == ANOMALIES else "data.folder",
-                )
-            case _:
-                assert_never(name)
+    for name, subfolder in _sets(dataset, settings, site):
+        if isinstance(name, Path):
+            index_folder(
+                name,
+                raw / subfolder,
+                skip_unreadable=settings.skip_unreadable,
+                follow_links=settings.follow_links,
+                processes=site.processes,
+                key="data.anomalies" if subfolder == ANOMALIES else "data.folder",
+            )
+        else:
+            source(name).fetch(raw / subfolder, site)
 
 
-def load(params: Params, raw: Path, site: Site) -> tuple[DataSet, DataSet | None]:
-    """Read the data set, and that of the anomalies where they are another one.
+def load(
+    dataset: Dataset, settings: DataSettings, raw: Path, site: Site, seed: int
+) -> tuple[DataSet, DataSet | None]:
+    """Open the data set, and another one that gives the anomalies; ``None`` without another.
+
+    Args:
+        dataset: Name of the data set.
+        settings: Where its images and its anomalies come from.
+        raw: Folder that ``fetch`` wrote.
+        site: Where image files are that ``fetch`` has indexed and not copied.
+        seed: Of data sets that draw their anomalies.
 
     Raises:
         LatentlabError: If a file is missing, damaged, or has changed.
     """
-    main, *others = [_load(name, raw / place, params, site) for name, place in _sets(params, site)]
+    options = LoadOptions(settings.fit, seed)
+    main, *others = [
+        _load(name, raw / subfolder, site, options)
+        for name, subfolder in _sets(dataset, settings, site)
+    ]
     return main, others[0] if others else None
 
 
-def _load(name: DatasetName | Path, raw: Path, params: Params, site: Site) -> DataSet:
-    reading = Reading(params.data.fit, None, params.threads)
-    match name:
-        case "digits":
-            return digits.load(raw, params.seed)
-        case "mnist" | "fashion_mnist":
-            from latentlab.data.sources import mnist
-
-            return mnist.load(name, raw)
-        case "cifar10":
-            from latentlab.data.sources import cifar
-
-            return cifar.load(raw)
-        case "faces":
-            return faces.load(raw, site.cache, site.mirrors, reading)
-        case Path():
-            return folder.load(name, raw, reading)
-        case _:
-            assert_never(name)
+def source(name: DatasetName) -> Source:
+    """The module of a data set."""
+    return cast(Source, import_module(f"{sources.__name__}.{name}"))
 
 
-def _sets(params: Params, site: Site) -> list[tuple[DatasetName | Path, str]]:
-    """The data set and, where they are another one, the anomalies: each with its raw folder."""
+def _load(name: DatasetName | Path, raw: Path, site: Site, options: LoadOptions) -> DataSet:
+    if isinstance(name, Path):
+        return folder.load(name, raw, DecodeOptions(options.fit), site.processes)
+    return source(name).load(raw, site, options)
+
+
+def _sets(
+    dataset: Dataset, settings: DataSettings, site: Site
+) -> list[tuple[DatasetName | Path, str]]:
+    """The data set and, if they come from another one, the anomalies; each with its raw folder."""
     main: DatasetName | Path
-    if params.dataset == "folder":
-        assert params.data.folder is not None  # the params were checked
-        main = located(site.root, params.data.folder, "data.folder")
+    if dataset == "folder":
+        assert settings.folder is not None  # params.py refuses dataset folder without one
+        main = resolve_path(site.root, settings.folder, "data.folder")
     else:
-        main = params.dataset
-    sets: list[tuple[DatasetName | Path, str]] = [(main, params.dataset)]
-    anomalies = params.data.anomalies
+        main = dataset
+    sets: list[tuple[DatasetName | Path, str]] = [(main, dataset)]
+    anomalies = settings.anomalies
     if anomalies is None or isinstance(anomalies, AnomalyClasses):
         return sets
-    known = next((name for name in DATASETS if name == anomalies), None)
-    others = known or located(site.root, anomalies, "data.anomalies")
-    if isinstance(main, Path) and isinstance(others, Path) and _same(main, others):
+    named = next((name for name in DATASETS if name == anomalies), None)
+    other = named or resolve_path(site.root, anomalies, "data.anomalies")
+    if isinstance(main, Path) and isinstance(other, Path) and _is_same(main, other):
         raise LatentlabError(
             f"data.anomalies: found {anomalies!r}, which is data.folder itself; name another "
-            "folder, a data set, or {classes: [...]} to hold out"
+            "folder, a data set, or {classes: [...]} of data.folder"
         )
-    return [*sets, (others, ANOMALIES)]
+    return [*sets, (other, ANOMALIES)]
 
 
-def _same(one: Path, other: Path) -> bool:
-    # Path.resolve may raise, such as on a link to itself; what is wrong is told on reading.
+def _is_same(one: Path, other: Path) -> bool:
+    # Path.resolve may raise, as on a link to itself; the error is reported when it is read.
     return os.path.realpath(one) == os.path.realpath(other)

@@ -1,1 +1,1 @@
-"""Kinds of models: one module a kind, with its settings and how it is built."""
+"""Kinds of models: one module per kind, with its settings and how it is built."""

@@ -38,8 +38,8 @@ class ConvAutoencoderSettings(ModelSettings):
         )
         from latentlab.models.pixel_likelihood import PixelLikelihood
 
-        shape, latent_dim, pixel_range, _ = inputs
-        likelihood = PixelLikelihood(self.loss, pixel_range, self.scale)
+        shape, latent_dim = inputs.shape, inputs.latent_dim
+        likelihood = PixelLikelihood(self.loss, inputs.pixel_range, self.scale)
         features = math.prod(feature_shape(shape, self.filters))
         encoder = conv_encoder(shape, self.filters, self.hidden_activation)
         decoder = conv_decoder(shape, self.filters, self.decoder_activation)
@@ -49,4 +49,4 @@ class ConvAutoencoderSettings(ModelSettings):
             decoder = dense_stack([latent_dim, features], self.decoder_activation) + decoder
         else:
             latent_dim = features
-        return Autoencoder(encoder, decoder, likelihood, latent_dim)
+        return Autoencoder(encoder, decoder, likelihood, shape, latent_dim)

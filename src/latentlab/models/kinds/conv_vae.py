@@ -29,12 +29,12 @@ class ConvVAESettings(ModelSettings):
         from latentlab.models.pixel_likelihood import PixelLikelihood
         from latentlab.models.vae import VAE
 
-        shape, latent_dim, pixel_range, _ = inputs
-        likelihood = PixelLikelihood(self.loss, pixel_range, self.scale)
+        shape, latent_dim = inputs.shape, inputs.latent_dim
+        likelihood = PixelLikelihood(self.loss, inputs.pixel_range, self.scale)
         features = math.prod(feature_shape(shape, self.filters))
         encoder = conv_encoder(shape, self.filters, self.hidden_activation)
         encoder += dense_stack([features, self.hidden], self.hidden_activation)
         encoder.append(nn.Linear(self.hidden, 2 * latent_dim))
         decoder = dense_stack([latent_dim, self.hidden, features], self.decoder_activation)
         decoder += conv_decoder(shape, self.filters, self.decoder_activation)
-        return VAE(encoder, decoder, likelihood, latent_dim, self.beta)
+        return VAE(encoder, decoder, likelihood, shape, latent_dim, self.beta)

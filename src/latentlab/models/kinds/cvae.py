@@ -36,12 +36,12 @@ class CVAESettings(ModelSettings):
         from latentlab.models.layers import dense_decoder, dense_stack
         from latentlab.models.pixel_likelihood import PixelLikelihood
 
-        shape, latent_dim, pixel_range, classes = inputs
+        shape, latent_dim, classes = inputs.shape, inputs.latent_dim, inputs.classes
         if classes == 0:
             raise LatentlabError(
-                "run_models: a cvae needs class labels, and the data set has none; take it out"
+                "run_models: a cvae needs class labels, and the data set has none; remove it"
             )
-        likelihood = PixelLikelihood(self.loss, pixel_range, self.scale)
+        likelihood = PixelLikelihood(self.loss, inputs.pixel_range, self.scale)
         widths = [math.prod(shape) + classes, *self.hidden]
         encoder = dense_stack(widths, self.hidden_activation)
         encoder.append(nn.Linear(widths[-1], 2 * latent_dim))
@@ -49,5 +49,5 @@ class CVAESettings(ModelSettings):
             latent_dim + classes, self.hidden[::-1], shape, self.decoder_activation
         )
         return CVAE(
-            encoder, decoder, likelihood, latent_dim, self.beta, classes, self.label_dropout
+            encoder, decoder, likelihood, shape, latent_dim, self.beta, classes, self.label_dropout
         )

@@ -26,11 +26,11 @@ class FcnAutoencoderSettings(ModelSettings):
         from latentlab.models.layers import ACTIVATIONS, dense_decoder, dense_encoder
         from latentlab.models.pixel_likelihood import PixelLikelihood
 
-        shape, latent_dim, pixel_range, _ = inputs
+        shape, latent_dim = inputs.shape, inputs.latent_dim
         encoder = nn.Sequential(
             dense_encoder(shape, self.hidden, latent_dim, self.hidden_activation),
             ACTIVATIONS[self.latent_activation](),
         )
         decoder = dense_decoder(latent_dim, self.hidden[::-1], shape, self.decoder_activation)
-        likelihood = PixelLikelihood(self.loss, pixel_range, self.scale)
-        return Autoencoder(encoder, decoder, likelihood, latent_dim)
+        likelihood = PixelLikelihood(self.loss, inputs.pixel_range, self.scale)
+        return Autoencoder(encoder, decoder, likelihood, shape, latent_dim)

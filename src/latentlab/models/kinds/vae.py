@@ -25,8 +25,8 @@ class VAESettings(ModelSettings):
         from latentlab.models.pixel_likelihood import PixelLikelihood
         from latentlab.models.vae import VAE
 
-        shape, latent_dim, pixel_range, _ = inputs
-        likelihood = PixelLikelihood(self.loss, pixel_range, self.scale)
+        shape, latent_dim = inputs.shape, inputs.latent_dim
+        likelihood = PixelLikelihood(self.loss, inputs.pixel_range, self.scale)
         encoder = dense_encoder(shape, self.hidden, 2 * latent_dim, self.hidden_activation)
         decoder = dense_decoder(latent_dim, self.hidden[::-1], shape, self.decoder_activation)
-        return VAE(encoder, decoder, likelihood, latent_dim, self.beta)
+        return VAE(encoder, decoder, likelihood, shape, latent_dim, self.beta)

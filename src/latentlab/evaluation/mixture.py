@@ -1,0 +1,62 @@
+"""Mixture metrics: the fitted mixture itself, and the density it gives to test latents."""
+
+import pandas as pd
+
+from latentlab.arrays import Floats
+from latentlab.evaluation.intervals import Bootstrap
+from latentlab.evaluation.metric import Metric, Score
+from latentlab.mixture.mixture import Mixture
+
+LOG_LIKELIHOOD = Metric(
+    "mixture",
+    "log_likelihood",
+    "mean log-density of test latents, nats; it depends on the scale of the latent, so compare it "
+    "within one model only",
+    better="higher",
+)
+N_COMPONENTS = Metric("mixture", "n_components", "number of components", range="1 or more")
+SMALLEST_COUNT = Metric(
+    "mixture", "smallest_count", "train images in the smallest component", range="0 or more"
+)
+REG_COVAR = Metric(
+    "mixture",
+    "reg_covar",
+    "what was added to the covariances, squared latent units",
+    range="0 or more",
+)
+N_COMPONENTS_BY_BIC = Metric(
+    "mixture",
+    "n_components_by_bic",
+    "the number that BIC prefers among `gmm.n_components_grid`, one k-means start each, on at "
+    "most 10,000 train latents",
+    range="1 or more",
+)
+METRICS = (LOG_LIKELIHOOD, N_COMPONENTS, SMALLEST_COUNT, REG_COVAR, N_COMPONENTS_BY_BIC)
+
+
+def mixture_scores(latents: Floats, mixture: Mixture, bootstrap: Bootstrap) -> list[Score]:
+    """Scores of the mixture.
+
+    Args:
+        latents: Posterior means of the test images, shape ``(N, D)``.
+        mixture: Fitted on train.
+        bootstrap: Of the interval.
+    """
+    return [
+        bootstrap.mean(LOG_LIKELIHOOD, mixture.score_samples(latents)),
+        N_COMPONENTS.score(mixture.n_components),
+        SMALLEST_COUNT.score(mixture.smallest_count),
+        REG_COVAR.score(mixture.reg_covar),
+    ]
+
+
+def bic_scores(bic: pd.DataFrame) -> list[Score]:
+    """The number of components that BIC prefers; empty if none were compared.
+
+    Args:
+        bic: Columns n_components, bic; one row per number of components compared.
+    """
+    if bic.empty:
+        return []
+    best = bic["n_components"].to_numpy()[bic["bic"].to_numpy().argmin()]
+    return [N_COMPONENTS_BY_BIC.score(float(best))]

@@ -1,0 +1,33 @@
+"""The table of BIC by number of components, ``bic.csv``: its columns, writer and reader."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from latentlab.files import replacing
+from latentlab.tables import read_table
+
+
+class BicRow(NamedTuple):
+    """How well a number of components suits the train latents: a smaller BIC is better."""
+
+    n_components: int
+    bic: float
+
+
+def write_bic(path: Path, rows: Sequence[BicRow]) -> None:
+    """Write one row per number of components, BIC to eight significant digits."""
+    table = pd.DataFrame(rows, columns=BicRow._fields)
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.8g")
+
+
+def read_bic(path: Path) -> pd.DataFrame:
+    """Read what ``write_bic`` wrote: columns n_components, bic; may have no rows.
+
+    Raises:
+        LatentlabError: If the file is missing or damaged, or a column is missing.
+    """
+    return read_table(path, *BicRow._fields)
