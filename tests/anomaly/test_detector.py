@@ -61,7 +61,7 @@ def test_a_score_that_the_model_lacks_cannot_be_the_headline(mixture):
         detector_of(mixture, validation=plain, score="objective")
 
 
-def test_density_is_the_negative_log_density_of_the_mixture(scores, mixture):
+def test_density_is_the_negative_log_likelihood_under_the_mixture(scores, mixture):
     np.testing.assert_allclose(scores["density"], -mixture.score_samples(TEST.mean))
 
 

@@ -58,7 +58,7 @@ def test_an_auroc_of_equal_scores_is_chance_and_certain():
     assert auroc_interval(np.ones(4), np.ones(3), 100, seed=0) == (0.5, 0.5)
 
 
-def test_the_interval_of_a_table_is_that_of_its_images_drawn_anew():
+def test_the_interval_of_a_table_is_that_of_its_resampled_images():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, 200)
     predicted = np.where(rng.random(200) < 0.7, labels, rng.integers(0, 3, 200))

@@ -81,19 +81,19 @@ def test_no_name_of_a_row_is_cut_off(name):
 
 
 def test_curves_mark_the_epoch_kept_and_name_their_unit():
-    figure = loss_curves(HISTORY, "nats an image", "vae: loss")
+    figure = loss_curves(HISTORY, "nats per image", "vae: loss")
     assert len(figure.axes) == 3
     total = figure.axes[0]
     np.testing.assert_array_equal(total.lines[0].get_ydata(), HISTORY["train_total"])
     np.testing.assert_array_equal(total.lines[1].get_ydata(), HISTORY["validation_total"])
     assert total.lines[2].get_xdata()[0] == 2
-    assert total.get_ylabel() == "total\n(nats an image)"
+    assert total.get_ylabel() == "total\n(nats per image)"
 
 
 def test_a_kl_is_in_nats_whatever_the_loss_and_no_label_is_cut_off():
-    figure = loss_curves(HISTORY, "squared error an image", "vae: loss")
+    figure = loss_curves(HISTORY, "squared error per image", "vae: loss")
     figure.draw_without_rendering()
-    assert figure.axes[1].get_ylabel() == "reconstruction\n(squared error an image)"
+    assert figure.axes[1].get_ylabel() == "reconstruction\n(squared error per image)"
     assert figure.axes[2].get_ylabel() == "kl\n(nats per image)"
     whole = figure.bbox
     for axes in figure.axes:
@@ -103,7 +103,7 @@ def test_a_kl_is_in_nats_whatever_the_loss_and_no_label_is_cut_off():
 
 def test_a_model_without_kl_has_one_panel_and_none_is_empty():
     history = HISTORY[["epoch", "train_total", "train_reconstruction", "is_best"]]
-    figure = loss_curves(history, "squared error an image", "")
+    figure = loss_curves(history, "squared error per image", "")
     assert len(figure.axes) == 1
     assert len(figure.axes[0].lines) == 2
 

@@ -327,9 +327,9 @@ def test_one_class_against_the_others(workspace):
     assert "generation" not in scores.index.get_level_values("group")
     # The verdicts of prediction.csv are those of the score that counts.
     frame = pd.read_csv(workspace / "data/predictions/vae/prediction.csv")
-    suspects = frame.groupby("split")["is_anomaly"].mean()
-    assert suspects["test"] == pytest.approx(scores["anomaly", "false_positive_rate"], rel=1e-5)
-    assert suspects["anomaly"] == pytest.approx(scores["anomaly", "true_positive_rate"], rel=1e-5)
+    called = frame.groupby("split")["is_anomaly"].mean()
+    assert called["test"] == pytest.approx(scores["anomaly", "false_positive_rate"], rel=1e-5)
+    assert called["anomaly"] == pytest.approx(scores["anomaly", "true_positive_rate"], rel=1e-5)
 
 
 def test_a_mixture_may_start_from_labels(workspace):
