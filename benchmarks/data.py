@@ -14,7 +14,7 @@ from latentlab.errors import LatentlabError
 from latentlab.site import Site
 
 ROOT = Path(__file__).resolve().parents[1]
-MIRRORS = os.environ.get("LATENTLAB_MIRRORS", str(ROOT.parent / "shared/data"))
+MIRRORS = os.environ.get("LATENTLAB_MIRRORS", "")
 
 
 @cache
@@ -23,7 +23,9 @@ def digits() -> tuple[npt.NDArray[np.uint8], str]:
     try:
         with TemporaryDirectory() as folder:
             raw = Path(folder)
-            site = Site(ROOT, ROOT / ".cache", tuple(MIRRORS.split(";")), processes=1)
+            site = Site(
+                ROOT, ROOT / ".cache", tuple(filter(None, MIRRORS.split(";"))), processes=1
+            )
             mnist.fetch(raw, site)
             source = mnist.load(raw, site, LoadOptions("center_crop", 0)).train
             images = np.concatenate(list(source.chunks(np.arange(len(source)), 28, 1)))

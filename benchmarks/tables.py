@@ -15,10 +15,11 @@ from sklearn.mixture import GaussianMixture
 
 from benchmarks.data import ROOT, digits
 from benchmarks.harness import Row, compare
+from latentlab.evaluation.tables import image_table
 from latentlab.latents.projection import tsne
 from latentlab.mixture.fitting import fit_mixture
 from latentlab.params import load_params
-from latentlab.predictions.writer import Predictions, write_predictions
+from latentlab.predictions.writer import SplitPredictions, write_predictions
 
 IMAGES = 10_000
 COMPONENTS = 10
@@ -40,16 +41,16 @@ def _predictions(rounds: int) -> Iterator[Row]:
     images, labels = images[:IMAGES], rng.integers(0, 10, IMAGES)
     reconstructions = rng.random(images.shape, dtype=np.float32)
     scores = rng.random(IMAGES)
-    part = Predictions(
-        split="test",
-        images=images,
-        reconstructions=reconstructions,
+    table = image_table(
+        "test",
         labels=labels,
+        components=labels,
         predicted=labels,
-        clusters=labels,
-        errors=scores,
+        squared_errors=scores.astype(np.float32),
         anomaly_scores=scores,
+        scores={},
     )
+    part = SplitPredictions(images, reconstructions, table)
     pixels = [f"x_{i}" for i in range(784)], [f"reconstruction_{i}" for i in range(784)]
     with TemporaryDirectory() as folder:
         path = Path(folder) / "prediction.csv"

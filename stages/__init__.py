@@ -13,9 +13,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from latentlab.errors import LatentlabError
 
-INPUT_FILE = typer.Option(exists=True, dir_okay=False, help="Read.")
-INPUT_FOLDER = typer.Option(exists=True, file_okay=False, help="Read.")
-OUTPUT = typer.Option(help="Written.")
 CACHE = typer.Option(help="Downloads, kept outside every output; from the repository's root.")
 MODEL = typer.Option(help="A key of `models` in the params file.")
 

@@ -27,7 +27,8 @@ def main(
     params: Annotated[Path, input_file("all settings of the run")] = Path("params.yaml"),
 ) -> None:
     """Write what each model that runs predicts of every test image and anomaly."""
-    settings, rows = load_params(params), load_params(params).export.rows
+    settings, class_names = load_params(params), read_about(about).class_names
+    rows = settings.export.rows
     splits = {"test": read_split(test), "anomalies": read_split(anomalies)}
     with replacing(predictions) as temporary:
         for model in tqdm(settings.run_models, desc="export", unit="model", disable=None):
@@ -44,7 +45,7 @@ def main(
                     )
                     for name, split in splits.items()
                 ],
-                class_names=read_about(about).class_names,
+                class_names=class_names,
                 pixel_range=settings.pixel_range,
             )
 

@@ -13,8 +13,10 @@ from ruamel.yaml import YAML
 from latentlab.params import Params
 
 ROOT = Path(__file__).resolve().parents[1]
-# Real data for tests; those that need it say why they skip where it is absent.
-MIRROR = Path(os.environ.get("LATENTLAB_MIRRORS", "").split(";")[0] or ROOT.parent / "shared/data")
+# Real data for tests, where LATENTLAB_MIRRORS names it; those that need it say why they skip.
+MIRROR = Path(
+    os.environ.get("LATENTLAB_MIRRORS", "").split(";")[0] or "LATENTLAB_MIRRORS-is-empty"
+)
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 
 

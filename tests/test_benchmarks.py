@@ -1,5 +1,7 @@
 """What the benchmarks say of times is told by times that are known; how fast they are is not."""
 
+from importlib import import_module
+
 import pytest
 import torch
 from torch import nn
@@ -59,3 +61,8 @@ def test_the_floor_of_a_decoder_goes_forward_alone():
     with FlopCounterMode(display=False) as floor:
         products(2)
     assert floor.get_total_flops() == 2 * 2 * 4 * (3 * 5 + 5 * 7)
+
+
+@pytest.mark.parametrize("name", ["data", "encoding", "growth", "models", "tables", "training"])
+def test_every_module_of_the_benchmarks_imports(name):
+    assert import_module(f"benchmarks.{name}").__doc__

@@ -204,10 +204,12 @@ def test_a_latent_size_changes_every_model(repository, shell):
 
 def test_a_queued_experiment_runs_its_own_code(repository, shell):
     """A change of the library, tracked but not committed, must reach the queued run."""
-    config = repository / "src/latentlab/config.py"
-    text = config.read_text()
-    config.write_text(text.replace('Dataset = Literal["digits",', 'Dataset = Literal["mended",'))
-    assert config.read_text() != text
+    settings = repository / "src/latentlab/data/settings.py"
+    text = settings.read_text()
+    settings.write_text(
+        text.replace('_Trainable = Literal["digits",', '_Trainable = Literal["mended",')
+    )
+    assert settings.read_text() != text
     output = shell("dvc", "exp", "run", "--temp", cwd=repository, fails=True)
-    config.write_text(text)
+    settings.write_text(text)
     assert "dataset: found 'digits'; input should be 'mended', 'mnist'" in output
