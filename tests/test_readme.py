@@ -47,6 +47,18 @@ def test_its_code_runs(capsys):
     assert float(capsys.readouterr().out.split()[-1]) > 0.95
 
 
+def test_the_page_of_the_pipeline_has_a_row_for_every_stage_and_its_outputs():
+    text = (ROOT / "docs/pipeline.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \|.*\| (.*) \|$", text, re.MULTILINE))
+    assert list(rows) == list(STAGES)
+    for stage, content in STAGES.items():
+        for out in [*content.get("outs", []), *content.get("metrics", [])]:
+            path = next(iter(out)) if isinstance(out, dict) else out
+            # `check` writes a constant that only `download` waits for.
+            shown = path.replace("${item.model}", "<model>").split("/")
+            assert stage == "check" or "/".join(shown[:2]) in rows[stage], path
+
+
 def test_the_picture_of_the_pipeline_has_every_stage():
     (chart,) = re.findall(r"```mermaid\n(.*?)```", TEXT, re.DOTALL)
     assert set(re.findall(r"\b[a-z_]+\b", chart)) - {"flowchart"} == set(STAGES)

@@ -31,14 +31,14 @@ def outdated(root: Path) -> str:
     lines = (done.stdout + done.stderr).splitlines()
     if any("Data and pipelines are up to date" in line for line in lines):
         return ""
-    told = [line for line in lines if line.startswith(("Running stage", "ERROR"))]
-    return "\n".join(told or lines)
+    named = [line for line in lines if line.startswith(("Running stage", "ERROR"))]
+    return "\n".join(named or lines)
 
 
 if __name__ == "__main__":
     gone = ", ".join(missing_results(ROOT))
     if gone:
         sys.exit(f"error: not there, though dvc.lock names them: {gone}; {REMEDY}")
-    if told := outdated(ROOT):
-        sys.exit(f"{told}\nerror: dvc.lock is not what code and params make; {REMEDY}")
+    if reasons := outdated(ROOT):
+        sys.exit(f"{reasons}\nerror: dvc.lock is not what code and params make; {REMEDY}")
     print("dvc.lock is up to date")

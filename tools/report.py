@@ -150,8 +150,8 @@ def _change(metric: str, before: pd.Series | None, after: pd.Series | None) -> C
     if before is None or after is None:
         only = after if before is None else before
         assert only is not None
-        told = "new" if before is None else "gone"
-        return Change(f"{readable(only['value'])} ({told})", OTHER)
+        state = "new" if before is None else "gone"
+        return Change(f"{readable(only['value'])} ({state})", OTHER)
     old, new = readable(before["value"]), readable(after["value"])
     if old == new:
         return Change(f"{new}", "")

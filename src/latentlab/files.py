@@ -2,16 +2,18 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self, final
+from typing import Any, Self, TypeVar, final
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from latentlab.errors import LatentlabError
 
+T = TypeVar("T")
 REMEDY = "restore it with `dvc checkout`, or make it again with `dvc repro`"
 
 
@@ -70,6 +72,32 @@ def write_array(path: Path, array: npt.NDArray[Any]) -> None:
     """Write an array as ``.npy``, without pickle."""
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, array, allow_pickle=False)
+
+
+def write_npz(path: Path, arrays: Mapping[str, npt.ArrayLike]) -> None:
+    """Write arrays by name as ``.npz``, without pickle."""
+    content: dict[str, Any] = dict(arrays)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **content)
+
+
+def read_npz(path: Path, kind: str, build: Callable[[dict[str, npt.NDArray[Any]]], T]) -> T:
+    """Build an object from the arrays that ``write_npz`` wrote.
+
+    Args:
+        path: Of the file.
+        kind: What the file should be, for the message of an error, such as ``mixture``.
+        build: Makes the object of the arrays; raises ``ValueError``, ``KeyError`` or ``TypeError``
+            where they do not fit each other.
+
+    Raises:
+        LatentlabError: If the file is missing or damaged, or does not hold such an object.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return build({name: arrays[name] for name in arrays.files})
+    except (OSError, ValueError, EOFError, KeyError, TypeError, BadZipFile) as error:
+        raise LatentlabError(f"{path}: not a readable {kind} ({error}); {REMEDY}") from error
 
 
 @final

@@ -371,13 +371,15 @@ def test_a_folder_of_images_runs_through_without_classes(workspace, monkeypatch)
     about = read_about(workspace / "data/processed/about.json")
     assert (about.image_size, about.channels, about.class_names) == (12, 3, ())
     scores = pd.read_csv(workspace / "plots/scores.csv")
-    # A silhouette needs no label, but two components with images.
-    assert set(scores["group"]) - {"clustering"} == {
+    assert set(scores["group"]) == {
         "reconstruction",
         "vae",
         "latent",
         "mixture",
+        "clustering",
     }
+    # The one metric of clusters that needs no label.
+    assert set(scores.loc[scores["group"] == "clustering", "metric"]) == {"silhouette"}
     drawn = {path.stem for path in (workspace / "plots/images/vae").iterdir()}
     assert not drawn & {"confusion", "roc", "anomaly_scores", "misjudged", "arithmetic"}
     assert {"interpolation", "traversal", "latents"} <= drawn

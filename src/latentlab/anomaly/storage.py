@@ -16,8 +16,8 @@ from latentlab.anomaly.detector import (
 )
 from latentlab.anomaly.settings import AnomalyScore
 from latentlab.errors import LatentlabError
-from latentlab.files import REMEDY, replacing
-from latentlab.mixture.mixture import UNREADABLE, mixture_arrays, mixture_from_arrays
+from latentlab.files import read_npz, write_npz
+from latentlab.mixture.mixture import mixture_arrays, mixture_from_arrays
 
 # Names of a mixture's arrays in the file of a detector begin with this.
 MIXTURE_PREFIX = "mixture_"
@@ -44,8 +44,7 @@ def save_detector(detector: AnomalyDetector, path: Path) -> None:
     }
     of_mixture = mixture_arrays(detector.mixture)
     arrays |= {MIXTURE_PREFIX + name: array for name, array in of_mixture.items()}
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+    write_npz(path, arrays)
 
 
 def load_detector(path: Path) -> AnomalyDetector:
@@ -54,12 +53,7 @@ def load_detector(path: Path) -> AnomalyDetector:
     Raises:
         LatentlabError: If the file is missing, damaged, or not a detector.
     """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return _detector_from_arrays({name: arrays[name] for name in arrays.files})
-    except UNREADABLE as error:
-        message = f"{path}: not a readable anomaly detector ({error}); {REMEDY}"
-        raise LatentlabError(message) from error
+    return read_npz(path, "anomaly detector", _detector_from_arrays)
 
 
 def _detector_from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> AnomalyDetector:

@@ -1,9 +1,9 @@
 """Import of torchvision that also works beside a CPU build of torch.
 
-Other modules import torchvision's data sets from here. On Linux, PyPI's torchvision is built for
-CUDA. Beside a CPU build of torch its compiled extension does not load, and the import fails with
-``operator torchvision::nms does not exist``. The data sets need no compiled operator, so the
-schemas of the two that are missing are declared before the import, only where the extension
+Other modules import torchvision's data sets from here. On Linux, the package index's torchvision
+is built for CUDA. Beside a CPU build of torch its compiled extension does not load, and the import
+fails with ``operator torchvision::nms does not exist``. The data sets need no compiled operator, so
+the schemas of the two that are missing are declared before the import, only where the extension
 cannot load.
 """
 

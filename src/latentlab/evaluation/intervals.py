@@ -1,4 +1,4 @@
-"""Uncertainty of a metric: bootstrap and jackknife intervals over the images of the test set.
+"""Bootstrap and jackknife intervals of means, AUROCs, counts and distances over test images.
 
 They tell what another test set of the same size might have given, not what another seed of
 training would.

@@ -36,7 +36,7 @@ RELATIVE_ROUNDING = 1e-12
 TINY = 10 * np.finfo(np.float64).eps
 
 
-class IllConditionedError(Exception):
+class IllConditionedError(ValueError):
     """A covariance is not positive definite: its component has too few distinct points."""
 
 

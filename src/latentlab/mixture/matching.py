@@ -1,7 +1,4 @@
-"""Assignment of a mixture's components to classes, by the images that they share.
-
-``one_to_one`` is the Hungarian matching.
-"""
+"""Assignment of components to classes: Hungarian matching one to one, or by majority."""
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment

@@ -4,27 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp
 
 from latentlab.arrays import Array, Floats, Integers
-from latentlab.errors import LatentlabError
-from latentlab.files import REMEDY, replacing
-from latentlab.mixture.em import Gaussians, IllConditionedError
-
-# What reading of a damaged or foreign .npz file raises.
-UNREADABLE = (
-    OSError,
-    ValueError,
-    EOFError,
-    KeyError,
-    TypeError,
-    BadZipFile,
-    IllConditionedError,
-)
+from latentlab.files import read_npz, write_npz
+from latentlab.mixture.em import Gaussians
 
 
 @final
@@ -192,9 +179,7 @@ def mixture_from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> Mixture:
 
 def save_mixture(mixture: Mixture, path: Path) -> None:
     """Write a mixture as ``.npz``, without pickle."""
-    arrays: dict[str, Any] = dict(mixture_arrays(mixture))
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+    write_npz(path, mixture_arrays(mixture))
 
 
 def load_mixture(path: Path) -> Mixture:
@@ -203,11 +188,7 @@ def load_mixture(path: Path) -> Mixture:
     Raises:
         LatentlabError: If the file is missing, damaged, or not a mixture.
     """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return mixture_from_arrays({name: arrays[name] for name in arrays.files})
-    except UNREADABLE as error:
-        raise LatentlabError(f"{path}: not a readable mixture ({error}); {REMEDY}") from error
+    return read_npz(path, "mixture", mixture_from_arrays)
 
 
 def _verify(mixture: Mixture) -> None:

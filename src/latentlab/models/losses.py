@@ -1,4 +1,6 @@
-r"""Loss terms, one value per image: summed over pixels or latent dimensions, never averaged here.
+r"""Loss terms, one value per image: Bernoulli and Gaussian NLL, squared error, KL divergence.
+
+Each is summed over pixels or latent dimensions, and never averaged here.
 
 All but the squared error are in nats. Callers average over all images, not over batch means.
 """

@@ -1,1 +1,1 @@
-"""`prediction.csv`: its columns, and its writer."""
+"""The export of a run."""

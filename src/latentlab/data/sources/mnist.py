@@ -1,4 +1,4 @@
-"""MNIST: 70,000 handwritten digits.
+"""MNIST: 70,000 handwritten digits, and the SHA-256 of its files.
 
 References:
     LeCun, Cortes & Burges, The MNIST database of handwritten digits (1998).
