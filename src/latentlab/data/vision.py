@@ -2,9 +2,9 @@
 
 Other modules import torchvision's data sets from here. On Linux, the package index's torchvision
 is built for CUDA. Beside a CPU build of torch its compiled extension does not load, and the import
-fails with ``operator torchvision::nms does not exist``. The data sets need no compiled operator, so
-the schemas of the two that are missing are declared before the import, only where the extension
-cannot load.
+fails with ``operator torchvision::nms does not exist``. The data sets need no compiled operator, so the
+schemas of the two that are missing are declared before the import, only where the extension cannot
+load.
 """
 
 from importlib.util import find_spec
