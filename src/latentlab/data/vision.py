@@ -1,10 +1,10 @@
 """Import of torchvision that also works beside a CPU build of torch.
 
-Other modules import torchvision's data sets from here. On Linux, the package index's torchvision
-is built for CUDA. Beside a CPU build of torch its compiled extension does not load, and the import
-fails with ``operator torchvision::nms does not exist``. The data sets need no compiled operator, so the
-schemas of the two that are missing are declared before the import, only where the extension cannot
-load.
+Other modules import torchvision's data sets from here. The torchvision of the package index is
+built for CUDA on Linux. Beside a CPU build of torch its compiled extension does not load, and the
+import fails with ``operator torchvision::nms does not exist``. The data sets need no compiled
+operator, so the schemas of the two that are missing are declared before the import, only where the
+extension cannot load.
 """
 
 from importlib.util import find_spec
