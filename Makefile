@@ -8,19 +8,26 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro seeds fresh report doctor deps docs lock bench test check lint format clean
+.PHONY: help repro baseline seeds fresh report doctor deps docs lock bench test check lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 repro: $(BIN)/.runs  ## Install what a run needs, run the pipeline, show what came out
 	@python -m stages.check --params params.yaml --checked data/checked.txt
+	@python -m tools.repair
 	@dvc repro
 	@python -m tools.summary
 	@echo
 	@echo "pictures     plots/images/"
 	@echo "all figures  plots/scores.csv"
 	@echo "predictions  data/predictions/*/prediction.csv"
+	@echo
+	@python -m tools.baseline
+
+baseline: $(BIN)/.runs  ## Run the pipeline, and record the machine that made the new baseline
+	@dvc repro
+	@python -m tools.baseline --record
 
 seeds: $(BIN)/.runs  ## Mean and deviation over experiments that differ in OVER (default: seed)
 	@python -m tools.seeds --over $(or $(OVER),seed)

@@ -14,8 +14,9 @@ from tabulate import tabulate
 from threadpoolctl import threadpool_limits
 
 # scikit-learn is loaded with them, before the limit on threads.
-from benchmarks import encoding, growth, pipeline, tables, training
+from benchmarks import arithmetic, encoding, growth, pipeline, tables, training
 from benchmarks.harness import Row
+from latentlab.arithmetic import cpu_name
 from latentlab.randomness import make_repeatable
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -24,6 +25,7 @@ ROWS = {
     "tables": tables.rows,
     "encoding": encoding.rows,
     "pipeline": pipeline.rows,
+    "arithmetic": arithmetic.rows,
 }
 TABLES = {"seconds": pipeline.seconds, "growth": growth.table}
 LIBRARIES = ("torch", "numpy", "scikit-learn", "openTSNE", "polars", "pandas", "dvc")
@@ -94,13 +96,8 @@ def _line(row: Row) -> str:
 
 def _machine() -> str:
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    cpu = platform.processor() or platform.machine()
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        lines = information.read_text().splitlines()
-        cpu = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
     capability = torch.backends.cpu.get_cpu_capability()
-    return f"{cpu} ({capability}), Python {platform.python_version()}, {libraries}"
+    return f"{cpu_name()} ({capability}), Python {platform.python_version()}, {libraries}"
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def digits() -> tuple[npt.NDArray[np.uint8], str]:
                 ROOT, ROOT / ".cache", tuple(filter(None, MIRRORS.split(";"))), processes=1
             )
             mnist.fetch(raw, site)
-            source = mnist.load(raw, site, LoadOptions("center_crop", 0)).train
+            source = mnist.load(raw, site, LoadOptions("center_crop")).train
             images = np.concatenate(list(source.chunks(np.arange(len(source)), 28, 1)))
             return images, "MNIST"
     except LatentlabError:

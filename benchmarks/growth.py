@@ -84,7 +84,7 @@ def _commands() -> dict[str, list[str]]:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     commands = {}
     for stage in STAGES:
-        words = shlex.split(stages[stage]["cmd"].replace("${item.model}", MODEL))
+        words = shlex.split(stages[stage]["cmd"].replace("${item}", f"--model {MODEL}"))
         commands[stage] = [sys.executable, *words[1:]]
     start = "from benchmarks.growth import repeated_preprocess as run; run()"
     commands["preprocess"][1:3] = ["-c", start]

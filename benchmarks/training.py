@@ -32,7 +32,7 @@ def rows(rounds: int) -> Iterator[Row]:
         small, large = images[:10_000], noise(2000, (3, 64, 64))
         for kept, data in ((small, name), (large, "random bytes")):
             shape = "x".join(map(str, kept.shape[1:]))
-            ours = _Ours(model, kept)
+            ours = Ours(model, kept)
             yield from compare(
                 f"epoch of {model} at {shape}",
                 ours,
@@ -46,7 +46,7 @@ def rows(rounds: int) -> Iterator[Row]:
 
 
 def _dense(images: np.ndarray, rounds: int, note: str) -> Iterator[Row]:
-    ours = _Ours("vae", images)
+    ours = Ours("vae", images)
     baselines: dict[str, Any] = {
         "the usual loop": (_Usual("vae", images), "faster", 5.5),
         "its own products": (_floor("vae", images), "cost", 2.0),
@@ -70,13 +70,14 @@ def _floor(name: str, images: np.ndarray) -> Callable[[], None]:
 
 @final
 @dataclass(frozen=True)
-class _Ours:
+class Ours:
     """One epoch as the train stage has it, without validation images."""
 
     name: str
     images: np.ndarray
 
     def __call__(self) -> None:
+        """Train a new model."""
         images = torch.from_numpy(self.images)
         labels = torch.zeros(len(images), dtype=torch.int64)
         epochs = fit(

@@ -1,9 +1,11 @@
 """`params.yaml` in, a constant file out: a bad parameter stops here, with every output intact."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 from latentlab.files import replacing
+from latentlab.limits import check_machine
 from latentlab.params import load_params
 from stages import input_file, new_app, output, run
 
@@ -16,7 +18,8 @@ def main(
     checked: Annotated[Path, output("a constant text, once all values are valid")],
 ) -> None:
     """Refuse unknown keys and bad values in the params file, by name."""
-    load_params(params)
+    for warning in check_machine(load_params(params)):
+        print(f"warning: {warning}", file=sys.stderr)
     # Constant, so that what depends on it re-runs for its own params only.
     with replacing(checked) as temporary:
         temporary.write_text(

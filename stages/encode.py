@@ -7,10 +7,12 @@ from tqdm import tqdm
 
 from latentlab.arrays import SPLITS
 from latentlab.data.processed import read_split
+from latentlab.digests import DIGESTS, check_digests, write_digests
 from latentlab.files import replacing
 from latentlab.latents.encoding import write_latents
 from latentlab.models.registry import load_model
 from latentlab.models.settings import ModelInputs
+from latentlab.models.weights import WEIGHTS
 from latentlab.params import load_params
 from latentlab.randomness import make_repeatable, resolve_device
 from stages import MODEL, input_file, input_folder, new_app, output, run
@@ -21,12 +23,14 @@ app = new_app()
 @app.command()
 def main(
     model: Annotated[str, MODEL],
-    weights: Annotated[Path, input_file("weights of the trained model")],
+    models: Annotated[Path, input_folder("a folder per model: weights")],
     train: Annotated[Path, input_folder("processed training images, encoded only")],
     validation: Annotated[Path, input_folder("processed validation images; may be empty")],
     test: Annotated[Path, input_folder("processed test images")],
     anomalies: Annotated[Path, input_folder("processed anomalies; may be empty")],
-    latents: Annotated[Path, output("one folder of .npy arrays per split, one row per image")],
+    latents: Annotated[
+        Path, output("in the model's folder, one of .npy arrays per split, one row per image")
+    ],
     params: Annotated[Path, input_file("all settings of the run")] = Path("params.yaml"),
 ) -> None:
     """Encode every image; decode all but train, and keep reconstructions of test and anomalies."""
@@ -41,8 +45,11 @@ def main(
         settings.pixel_range,
         splits["train"].classes,
     )
+    for folder in folders.values():
+        check_digests(folder)
+    weights = models / model / WEIGHTS
     network = load_model(settings.model(model), inputs, weights, device)
-    with replacing(latents) as temporary:
+    with replacing(latents / model) as temporary:
         for name, split in tqdm(splits.items(), desc=model, unit="split", disable=None):
             write_latents(
                 temporary / name,
@@ -54,6 +61,8 @@ def main(
                 measure=name != "train" or not len(splits["validation"].images),
                 keep_reconstructions=name in ("test", "anomalies"),
             )
+        images = {name: folder / DIGESTS for name, folder in folders.items()}
+        write_digests(temporary, {WEIGHTS: weights} | images)
 
 
 if __name__ == "__main__":

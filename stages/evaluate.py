@@ -8,15 +8,19 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from latentlab.arrays import Split
-from latentlab.data.processed import read_about, read_split
+from latentlab.data.processed import ABOUT, read_about, read_split
+from latentlab.digests import DIGESTS, check_digests, write_digests
 from latentlab.evaluation.classifier import load_reference
 from latentlab.evaluation.evaluate import evaluate
 from latentlab.evaluation.metric import Score
 from latentlab.evaluation.scores import headline
 from latentlab.evaluation.tables import write_evaluated
 from latentlab.files import replacing, write_json
+from latentlab.latents.arrays import LATENTS
+from latentlab.mixture.mixture import MIXTURE
 from latentlab.models.registry import load_model
 from latentlab.models.settings import ModelInputs
+from latentlab.models.weights import WEIGHTS
 from latentlab.params import load_params
 from latentlab.randomness import make_repeatable, resolve_device
 from latentlab.run import open_run
@@ -36,8 +40,10 @@ def main(
     anomalies: Annotated[Path, input_folder("anomalies: images and labels")],
     about: Annotated[Path, input_file("class names and image shape")],
     reference: Annotated[Path, input_folder("the reference classifier and its features")],
-    metrics: Annotated[Path, output("headline scores as JSON")],
-    evaluated: Annotated[Path, output("all scores, one row per image, and curves")],
+    metrics: Annotated[Path, output("a JSON file per model: headline scores")],
+    evaluated: Annotated[
+        Path, output("in the model's folder, all scores, one row per image, and curves")
+    ],
     params: Annotated[Path, input_file("all settings of the run")] = Path("params.yaml"),
 ) -> None:
     """Evaluate one model on the test set and the anomalies."""
@@ -59,11 +65,13 @@ def main(
         model=load_model(
             settings.model(model),
             ModelInputs(shape, settings.latent_dim, settings.pixel_range, len(names)),
-            models / model / "weights.safetensors",
+            models / model / WEIGHTS,
             device,
         ),
     )
-    with replacing(evaluated) as temporary, threadpool_limits(settings.threads):
+    check_digests(reference, {"train": train / DIGESTS, "test": test / DIGESTS})
+    mixture = models / model / MIXTURE
+    with replacing(evaluated / model) as temporary, threadpool_limits(settings.threads):
         found = evaluate(
             opened,
             settings.evaluate,
@@ -75,7 +83,13 @@ def main(
         )
         temporary.mkdir()
         write_evaluated(temporary, found)
-    write_json(metrics, headline(Score(*row) for row in found.scores.itertuples(index=False)))
+        write_digests(
+            temporary, {LATENTS: latents / model / DIGESTS, MIXTURE: mixture, ABOUT: about}
+        )
+    write_json(
+        metrics / f"{model}.json",
+        headline(Score(*row) for row in found.scores.itertuples(index=False)),
+    )
 
 
 if __name__ == "__main__":

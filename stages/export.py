@@ -5,10 +5,11 @@ from typing import Annotated
 
 from tqdm import tqdm
 
-from latentlab.data.processed import read_about, read_split
+from latentlab.data.processed import ABOUT, read_about, read_split
+from latentlab.digests import DIGESTS, check_digests
 from latentlab.evaluation.tables import read_evaluated
 from latentlab.files import replacing
-from latentlab.latents.arrays import read_latents
+from latentlab.latents.arrays import LATENTS, read_latents
 from latentlab.params import load_params
 from latentlab.predictions.writer import SplitPredictions, write_predictions
 from stages import input_file, input_folder, new_app, output, run
@@ -30,8 +31,13 @@ def main(
     settings, class_names = load_params(params), read_about(about).class_names
     rows = settings.export.rows
     splits = {"test": read_split(test), "anomalies": read_split(anomalies)}
+    for folder in (test, anomalies):
+        check_digests(folder)
     with replacing(predictions) as temporary:
         for model in tqdm(settings.run_models, desc="export", unit="model", disable=None):
+            check_digests(latents / model)
+            made_from = {LATENTS: latents / model / DIGESTS, ABOUT: about}
+            check_digests(evaluated / model, made_from)
             table = read_evaluated(evaluated / model)
             write_predictions(
                 temporary / model / "prediction.csv",

@@ -8,18 +8,23 @@ from tqdm import tqdm
 
 from latentlab.arrays import Split
 from latentlab.data.processed import read_about, read_split
-from latentlab.evaluation.tables import read_evaluated, read_scores
+from latentlab.digests import DIGESTS, check_digests
+from latentlab.evaluation.tables import Evaluated, read_evaluated, read_scores
 from latentlab.figures.catalog import model_figures
 from latentlab.figures.context import FigureContext
 from latentlab.figures.dataset import anomalous_images, training_images
 from latentlab.figures.style import save_png
 from latentlab.figures.tables import long_tables
 from latentlab.files import replacing
+from latentlab.latents.arrays import LATENTS
+from latentlab.mixture.mixture import MIXTURE
 from latentlab.models.registry import load_model
 from latentlab.models.settings import ModelInputs
+from latentlab.models.weights import WEIGHTS
 from latentlab.params import load_params
 from latentlab.randomness import make_repeatable, resolve_device
 from latentlab.run import open_run
+from latentlab.tables import write_table
 from stages import input_file, input_folder, new_app, output, run
 
 app = new_app()
@@ -50,6 +55,7 @@ def main(
         settings.pixel_range,
         len(dataset.class_names),
     )
+    check_digests(reference, {"train": train / DIGESTS, "test": test / DIGESTS})
     contexts = [
         FigureContext(
             run=open_run(
@@ -58,11 +64,9 @@ def main(
                 about=about,
                 latents=latents,
                 models=models,
-                model=load_model(
-                    settings.model(name), inputs, models / name / "weights.safetensors", device
-                ),
+                model=load_model(settings.model(name), inputs, models / name / WEIGHTS, device),
             ),
-            evaluated=read_evaluated(evaluated / name),
+            evaluated=_evaluated(evaluated / name, latents / name, models / name),
             settings=settings.plot,
             headline=settings.evaluate.anomaly_score,
             seed=settings.seed,
@@ -81,7 +85,13 @@ def main(
             for name, figure in model_figures(context):
                 save_png(figure, pictures / context.run.name / f"{name}.png")
         for name, table in long_tables(contexts, read_scores(reference / "scores.csv")).items():
-            table.to_csv(temporary / f"{name}.csv", index=False, float_format="%.6g")
+            write_table(temporary / f"{name}.csv", table)
+
+
+def _evaluated(folder: Path, latents: Path, model: Path) -> Evaluated:
+    """What evaluation found of one model, if it was found of these latents and mixture."""
+    check_digests(folder, {LATENTS: latents / DIGESTS, MIXTURE: model / MIXTURE})
+    return read_evaluated(folder)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from latentlab.data.settings import AnomalyClasses
 from latentlab.data.sources.registry import load
 from latentlab.data.splits import SplitOptions, split
 from latentlab.data.transforms import binarize
+from latentlab.digests import write_digests
 from latentlab.files import replacing
 from latentlab.params import load_params
 from latentlab.randomness import stream_seed
@@ -37,7 +38,7 @@ def main(
     """Split the data set, resize its images and write them as bytes."""
     settings = load_params(params)
     site = find_site(settings.data.mirrors or (), cache, settings.threads)
-    dataset, other = load(settings.dataset, settings.data, raw, site, settings.seed)
+    dataset, other = load(settings.dataset, settings.data, raw, site)
     size = settings.image_size or dataset.image_size
     channels = settings.channels or dataset.channels
     anomaly_set = settings.data.anomalies
@@ -64,6 +65,7 @@ def main(
                 transform=partial(binarize, how=how, rng=rng),
                 keep_intensities=name == "train" and how == "stochastic",
             )
+            write_digests(temporary)
     write_about(
         about,
         About(

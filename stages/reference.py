@@ -6,6 +6,7 @@ from typing import Annotated
 from threadpoolctl import threadpool_limits
 
 from latentlab.data.processed import ImageSplit, read_split
+from latentlab.digests import DIGESTS, check_digests, write_digests
 from latentlab.evaluation.classifier import (
     Classifier,
     Reference,
@@ -40,12 +41,15 @@ def main(
     settings = load_params(params)
     make_repeatable(settings.seed, settings.threads)
     train_split, test_split = read_split(train), read_split(test)
+    check_digests(train)
+    check_digests(test)
     with replacing(reference) as temporary, threadpool_limits(settings.threads):
         temporary.mkdir()
         scores: list[Score] = []
         if train_split.classes > 1:
             scores = compare(temporary, train_split, test_split, settings)
         write_scores(temporary / SCORES, score_table(scores))
+        write_digests(temporary, {"train": train / DIGESTS, "test": test / DIGESTS})
 
 
 def compare(folder: Path, train: ImageSplit, test: ImageSplit, settings: Params) -> list[Score]:

@@ -1,5 +1,8 @@
 """Train one model: images in, weights and loss history out."""
 
+import sys
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -7,15 +10,21 @@ import torch
 from tqdm import tqdm
 
 from latentlab.data.processed import read_intensities, read_split
+from latentlab.digests import check_digests
+from latentlab.limits import check_training
+from latentlab.machine import other_bytes
+from latentlab.memory import total_memory
 from latentlab.models.initialization import initialize
 from latentlab.models.registry import build_model
 from latentlab.models.settings import ModelInputs
-from latentlab.models.weights import save_weights
-from latentlab.params import load_params
+from latentlab.models.weights import WEIGHTS, save_weights
+from latentlab.params import Params, load_params
 from latentlab.randomness import make_repeatable, resolve_device
-from latentlab.training.history import write_history
+from latentlab.site import repository_root
+from latentlab.training.checkpoints import CheckpointStore, training_key
+from latentlab.training.history import HISTORY, write_history
 from latentlab.training.loop import TrainingPlan, fit
-from stages import MODEL, input_file, input_folder, new_app, output, run
+from stages import BASELINE, CHECKPOINTS, MODEL, input_file, input_folder, new_app, output, run
 
 app = new_app()
 
@@ -27,42 +36,78 @@ def main(
     validation: Annotated[
         Path, input_folder("processed images and labels that choose the best epoch; may be empty")
     ],
-    weights: Annotated[Path, output("weights of the best epoch, as safetensors")],
-    history: Annotated[Path, output("mean losses, one CSV row per epoch")],
+    models: Annotated[
+        Path,
+        output("in the model's folder, weights of the best epoch and mean losses of every epoch"),
+    ],
+    checkpoints: Annotated[Path, CHECKPOINTS],
+    baseline: Annotated[Path, BASELINE],
     params: Annotated[Path, input_file("all settings of the run")] = Path("params.yaml"),
 ) -> None:
     """Train one model of the params file and save the weights of its best epoch."""
     settings = load_params(params)
     device = resolve_device(settings.device)
     make_repeatable(settings.seed, settings.threads)
+    if reason := other_bytes(baseline, settings.arithmetic):
+        _report(model, reason)
     train_split, validation_split = read_split(train), read_split(validation)
+    check_digests(train)
+    check_digests(validation)
     inputs = ModelInputs(
         train_split.shape, settings.latent_dim, settings.pixel_range, train_split.classes
     )
+    if device.type == "cpu":
+        check_training(model, settings.model(model), inputs, settings.batch_size, total_memory())
     network = build_model(settings.model(model), inputs)
     initialize(network, settings.train.initialization)
     network.to(device)
     intensities = read_intensities(train)
     images = train_split.images if intensities is None else intensities
-    plan = TrainingPlan(
+    plan = _plan(settings, dynamic_binarization=intensities is not None)
+    key = training_key(
+        {
+            "model": settings.model(model).model_dump(mode="json"),
+            "inputs": inputs,
+            "plan": asdict(plan),
+            "initialization": settings.train.initialization,
+            "device": str(device),
+            "threads": settings.threads,
+            "arithmetic": settings.arithmetic,
+        },
+        folders=(train, validation),
+        scripts=(Path(__file__),),
+    )
+    store = CheckpointStore(repository_root() / checkpoints, model, key, partial(_report, model))
+    epochs = fit(
+        network,
+        (torch.from_numpy(images), torch.from_numpy(train_split.labels)),
+        (torch.from_numpy(validation_split.images), torch.from_numpy(validation_split.labels)),
+        plan,
+        store,
+    )
+    # `disable=None` shows the bar on a terminal and stays quiet in a log.
+    rows = list(tqdm(epochs, total=plan.epochs, desc=model, unit="epoch", disable=None))
+    write_history(models / model / HISTORY, rows)
+    save_weights(network, models / model / WEIGHTS, models / model / HISTORY)
+    store.remove()
+
+
+def _plan(settings: Params, *, dynamic_binarization: bool) -> TrainingPlan:
+    """How long and by which steps to train."""
+    return TrainingPlan(
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
         optimizer=settings.train.optimizer,
         scheduler=settings.train.scheduler,
         seed=settings.seed,
-        dynamic_binarization=intensities is not None,
+        dynamic_binarization=dynamic_binarization,
     )
-    epochs = fit(
-        network,
-        (torch.from_numpy(images), torch.from_numpy(train_split.labels)),
-        (torch.from_numpy(validation_split.images), torch.from_numpy(validation_split.labels)),
-        plan,
-    )
-    # `disable=None` shows the bar on a terminal and stays quiet in a log.
-    rows = list(tqdm(epochs, total=plan.epochs, desc=model, unit="epoch", disable=None))
-    save_weights(network, weights)
-    write_history(history, rows)
+
+
+def _report(model: str, line: str) -> None:
+    """Write a line of the log, above the progress bar."""
+    tqdm.write(f"{model}: {line}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Copies of this checkout that tests may change and commit in."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ def copy_of_checkout(folder: Path) -> None:
             (folder / name).write_bytes((ROOT / name).read_bytes())
     binaries = folder / ".venv/bin"
     binaries.mkdir(parents=True)
-    (binaries / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (binaries / "python").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
     (binaries / "python").chmod(0o755)
     commit(folder, "Begin")
     # Newer than the lock files, so that make has nothing to install.

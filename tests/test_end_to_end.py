@@ -2,45 +2,21 @@
 
 import hashlib
 import json
-import platform
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 
+from latentlab.machine import other_bytes
 from tests.conftest import ROOT
+from tools.baseline import TOLERANCE
 
 pytestmark = pytest.mark.slow
 
 MODELS = ("fcn_autoencoder", "conv_autoencoder", "vae", "conv_vae")
-# Where the committed baseline was made: bytes repeat on this type, figures everywhere.
-BASELINE_CPU = ("x86_64", "AVX512", "cpu family 26, model 2")
-# How far figures may lie apart on another type of CPU, relative or absolute, by their group.
-TOLERANCE = {
-    "reconstruction": {"rel": 0.05},
-    "vae": {"rel": 0.02},
-    "anomaly": {"abs": 0.01},
-    "probe": {"abs": 0.03},
-    # Samples of a mixture whose starts went another way are other samples.
-    "generation": {"rel": 0.5},
-    # Rounding may send the k-means starts of a mixture another way.
-    "clustering": {"abs": 0.1},
-    "classification": {"abs": 0.1},
-}
-
-
-def this_cpu():
-    facts = {}
-    info = Path("/proc/cpuinfo")
-    for line in info.read_text().splitlines() if info.exists() else []:
-        key, _, value = line.partition(":")
-        facts.setdefault(key.strip(), value.strip())
-    family = f"cpu family {facts.get('cpu family')}, model {facts.get('model')}"
-    return platform.machine(), torch.backends.cpu.get_cpu_capability(), family
 
 
 @pytest.fixture(scope="module")
@@ -106,9 +82,13 @@ def test_the_baseline_is_what_the_code_makes(repository, shell):
 
 
 def test_the_baseline_is_made_again_to_the_byte(repository, shell):
-    if this_cpu() != BASELINE_CPU:
-        pytest.skip(f"the baseline was made on {BASELINE_CPU}, this is {this_cpu()}")
+    """On every CPU that computes the same bits from fixed numbers."""
+    torch.set_num_threads(json.loads((repository / "baseline.json").read_text())["threads"])
+    if reason := other_bytes(repository / "baseline.json", "portable"):
+        pytest.skip(reason)
     assert shell("git", "status", "--porcelain", cwd=repository) == ""
+    line = shell("python", "-m", "tools.baseline", "--exact", cwd=repository)
+    assert line.startswith("reproduced the committed baseline: ")
 
 
 def test_the_rows_that_the_page_shows_are_those_of_the_run(repository):

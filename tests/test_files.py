@@ -1,10 +1,28 @@
 """Files: written completely or not at all, and damage is refused by name."""
 
+import errno
+import os
+import resource
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+from torch import nn
 
-from latentlab.errors import LatentlabError
-from latentlab.files import ArrayWriter, read_array, read_json, replacing, write_array, write_json
+from latentlab.errors import LatentlabError, explain
+from latentlab.figures.style import new_figure, save_png
+from latentlab.files import (
+    ArrayWriter,
+    read_array,
+    read_json,
+    replacing,
+    write_array,
+    write_json,
+    write_npz,
+)
+from latentlab.models.weights import save_weights
+from latentlab.training.history import write_history
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
@@ -108,3 +126,83 @@ def test_damaged_json_is_named(tmp_path):
     (tmp_path / "a.json").write_text("{")
     with pytest.raises(LatentlabError, match=r"a\.json: not readable JSON"):
         read_json(tmp_path / "a.json")
+
+
+def test_the_same_target_has_another_temporary_path_in_another_process(tmp_path):
+    """One that is at work keeps its own; one that has ended leaves nothing behind for ever."""
+    target = tmp_path / "a[1].txt"
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    theirs = tmp_path / f".{target.name}.{os.getppid()}.partial"
+    left = tmp_path / f".{target.name}.{ended.pid}.partial"
+    others = [
+        tmp_path / f".b.txt.{ended.pid}.partial",
+        tmp_path / f".{target.name}.x.partial",
+        tmp_path / f"{target.name}.{ended.pid}.partial",
+    ]
+    for path in (theirs, *others):
+        path.touch()
+    left.mkdir()
+    (left / "file").touch()
+    with replacing(target) as temporary:
+        assert temporary not in (theirs, left)
+        temporary.write_text("whole")
+    assert set(tmp_path.iterdir()) == {target, theirs, *others}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EFBIG, "File too large"),
+        OSError("File too large (os error 27)"),  # as Polars has it
+    ],
+)
+def test_an_error_without_a_path_gets_the_target(error, tmp_path):
+    with pytest.raises(OSError, match="File too large") as caught, replacing(tmp_path / "a"):
+        raise error
+    assert caught.value.filename == str(tmp_path / "a")
+    assert caught.value.errno == errno.EFBIG
+    assert "os error" not in str(caught.value)
+
+
+def test_an_error_of_the_temporary_path_gets_the_target(tmp_path):
+    target = tmp_path / "folder"
+
+    def write():
+        with replacing(target) as temporary:
+            temporary.mkdir()
+            (temporary / "missing" / "file").touch()
+
+    with pytest.raises(FileNotFoundError) as caught:
+        write()
+    assert caught.value.filename == str(target / "missing" / "file")
+
+
+def test_an_error_of_another_path_keeps_it(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught, replacing(tmp_path / "a"):
+        (tmp_path / "other").read_text()
+    assert caught.value.filename == str(tmp_path / "other")
+
+
+WRITERS = {
+    "array": lambda path: write_array(path, np.arange(1000)),
+    "npz": lambda path: write_npz(path, {"a": np.arange(1000)}),
+    "json": lambda path: write_json(path, list(range(1000))),
+    "weights": lambda path: save_weights(nn.Linear(100, 100), path),
+    "history": lambda path: write_history(path, [{"epoch": 1.0, "train_total": 2.0}] * 100),
+    "picture": lambda path: save_png(new_figure(1.0), path),
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_every_writer_tells_why_it_cannot_write(writer, tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    path = tmp_path / "file"
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as caught, replacing(path) as inner:
+            WRITERS[writer](inner)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert explain(caught.value).startswith(f"{path}: File too large; raise the limit")
+    assert list(tmp_path.iterdir()) == []

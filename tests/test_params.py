@@ -79,7 +79,7 @@ REFUSALS = {
     "name with a dot": ({"run_models": ["a.b"]}, r"run_models\.0: found 'a\.b'; a model's name"),
     "huge": (
         {"threads": 10**20},
-        "threads: found 1000.*; input should be less than or equal to 1",
+        "threads: found 1000.*; input should be less than or equal to 64",
     ),
     "boolean for a channel": ({"channels": True}, "channels: found True; input should be 1 or 3"),
     "too many filters": (
@@ -120,6 +120,37 @@ def test_the_shipped_file_is_valid():
 def test_bad_params_are_refused_by_name(changes, message, write_params):
     with pytest.raises(LatentlabError, match=message):
         load_params(write_params(changes))
+
+
+LONG = "x" * 20_000
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({key: LONG} for key in ("device", "latent_dim", "run_models", "models", "data", LONG)),
+        {"run_models": [LONG]},
+        {"latent_dim": [1] * 20_000},
+        {"seed": 16**3000},
+        {"data.anomalies": LONG},
+        {"data.anomalies": {"classes": LONG}},
+        {"data.anomalies": {LONG: 1}},
+        {"models.vae": LONG},
+        {"models.vae.kind": LONG},
+        {f"models.{LONG}": {}},
+        {f"models.vae.{LONG}": 1},
+    ],
+)
+def test_a_long_value_or_key_is_cut_in_the_message(changes, write_params):
+    with pytest.raises(LatentlabError) as refused:
+        load_params(write_params(changes))
+    assert max(map(len, str(refused.value).splitlines())) < 500
+
+
+def test_a_model_that_is_no_mapping_is_told_the_kinds(write_params):
+    message = r"models\.vae: found None; should be a mapping .* kind; known: conv_autoencoder, "
+    with pytest.raises(LatentlabError, match=message):
+        load_params(write_params({"models.vae": None}))
 
 
 def test_a_missing_key_is_named(edit_params, tmp_path):

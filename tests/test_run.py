@@ -1,13 +1,18 @@
 import numpy as np
-import pandas as pd
 import pytest
+import torch
+from torch import nn
 
 from latentlab.data.processed import About, write_about
+from latentlab.digests import DIGESTS, file_digest, write_digests
 from latentlab.errors import LatentlabError
-from latentlab.files import write_array
+from latentlab.files import read_json, write_array, write_json
+from latentlab.mixture.bic import BicRow, write_bic
 from latentlab.mixture.fitting import fit_mixture
 from latentlab.mixture.mixture import save_mixture
+from latentlab.models.weights import save_weights
 from latentlab.run import open_run
+from latentlab.training.history import write_history
 
 SPLITS = {"train": 30, "test": 12}
 
@@ -16,30 +21,34 @@ SPLITS = {"train": 30, "test": 12}
 def folders(tmp_path, params):
     """What the stages up to ``fit_gmm`` write of the model ``vae``, with planted values."""
     rng = np.random.default_rng(0)
+    digests = {}
     for index, (split, count) in enumerate(SPLITS.items()):
-        images = np.full((count, 1, 8, 8), index, np.uint8)
-        write_array(tmp_path / "processed" / split / "images.npy", images)
-        write_array(tmp_path / "processed" / split / "labels.npy", np.arange(count) % 3)
+        folder = tmp_path / "processed" / split
+        write_array(folder / "images.npy", np.full((count, 1, 8, 8), index, np.uint8))
+        write_array(folder / "labels.npy", np.arange(count) % 3)
+        write_digests(folder)
+        digests[split] = folder / DIGESTS
         means = rng.normal(index, 1, (count, 2)).astype(np.float32)
         write_array(tmp_path / "latents/vae" / split / "mean.npy", means)
-    about = About("digits", ("a", "b", "c"), 8, 1, SPLITS, {}, ())
-    write_about(tmp_path / "about.json", about)
+    about, models = tmp_path / "about.json", tmp_path / "models/vae"
+    write_about(about, About("digits", ("a", "b", "c"), 8, 1, SPLITS, {}, ()))
     points = np.load(tmp_path / "latents/vae/train/mean.npy")
     settings = params.gmm.model_copy(update={"reg_covar": 0.1})
     mixture = fit_mixture(points, np.arange(30) % 3, classes=3, settings=settings, seed=0)
-    (tmp_path / "models/vae").mkdir(parents=True)
-    save_mixture(mixture, tmp_path / "models/vae/mixture.npz")
-    pd.DataFrame({"n_components": [2, 3], "bic": [5.0, 4.0]}).to_csv(
-        tmp_path / "models/vae/bic.csv", index=False
+    models.mkdir(parents=True)
+    row = {"train_total": 1.0, "train_reconstruction": 1.0}
+    write_history(models / "history.csv", [row | {"epoch": 1.0}, row | {"epoch": 2.0}])
+    save_weights(nn.Linear(2, 3), models / "weights.safetensors", models / "history.csv")
+    write_digests(
+        tmp_path / "latents/vae", {"weights.safetensors": models / "weights.safetensors"} | digests
     )
-    pd.DataFrame(
-        {
-            "epoch": [1, 2],
-            "train_total": [2.0, 1.0],
-            "train_reconstruction": 1.0,
-            "is_best": [0, 1],
-        }
-    ).to_csv(tmp_path / "models/vae/history.csv", index=False)
+    write_bic(models / "bic.csv", [BicRow(2, 5.0), BicRow(3, 4.0)])
+    belongs_to = {
+        "latents": tmp_path / "latents/vae" / DIGESTS,
+        "bic.csv": models / "bic.csv",
+        "about.json": about,
+    }
+    save_mixture(mixture, models / "mixture.npz", belongs_to)
     return tmp_path
 
 
@@ -92,4 +101,37 @@ def test_latents_of_another_size_are_refused(folders):
 def test_a_missing_file_is_named(name, folders):
     (folders / "models/vae" / name).unlink()
     with pytest.raises(LatentlabError, match=name.replace(".", r"\.")):
+        opened(folders)
+
+
+def test_latents_of_other_weights_are_refused(folders):
+    models = folders / "models/vae"
+    torch.manual_seed(7)
+    save_weights(nn.Linear(2, 3), models / "weights.safetensors", models / "history.csv")
+    with pytest.raises(LatentlabError, match=r"latents/vae: was not made from .*weights\.saf"):
+        opened(folders)
+
+
+def test_losses_of_another_training_are_refused(folders):
+    row = {"train_total": 1.5, "train_reconstruction": 1.0}
+    write_history(folders / "models/vae/history.csv", [row | {"epoch": 1.0}])
+    with pytest.raises(LatentlabError, match=r"history\.csv: not the losses of the training"):
+        opened(folders)
+
+
+def test_a_mixture_of_other_latents_is_refused(folders):
+    mean = folders / "latents/vae/train/mean.npy"
+    write_array(mean, np.load(mean) + np.float32(1))
+    with pytest.raises(LatentlabError, match=r"mean\.npy: not the file that a stage wrote"):
+        opened(folders)
+    content = read_json(folders / "latents/vae" / DIGESTS)
+    content["files"]["train/mean.npy"][1] = file_digest(mean)
+    write_json(folders / "latents/vae" / DIGESTS, content)
+    with pytest.raises(LatentlabError, match=r"mixture\.npz: was not made from .*digests\.json"):
+        opened(folders)
+
+
+def test_labels_without_a_name_are_refused(folders):
+    write_array(folders / "processed/test/labels.npy", np.full(12, 3))
+    with pytest.raises(LatentlabError, match=r"4 classes beside .* 3 names of classes"):
         opened(folders)

@@ -11,6 +11,7 @@ from tools.deps import imported_modules
 LIBRARY = ROOT / "src/latentlab"
 # From the top down; packages in one row may not import one another.
 ROWS = (
+    ("limits",),
     ("params",),
     ("figures",),
     ("predictions",),
@@ -24,7 +25,23 @@ ROWS = (
     ("data",),
     ("site",),
 )
-GROUND = {"randomness", "files", "pixels", "arrays", "settings", "errors", "tables"}
+GROUND = {
+    "arithmetic",
+    "arrays",
+    "digests",
+    "errors",
+    "files",
+    "fingerprint",
+    "machine",
+    "memory",
+    "params_file",
+    "pixels",
+    "processes",
+    "randomness",
+    "settings",
+    "tables",
+    "tensors",
+}
 RANK = {name: len(ROWS) - row for row, names in enumerate(ROWS) for name in names}
 MODULES = {
     ".".join(path.relative_to(LIBRARY.parent).with_suffix("").parts): path

@@ -1,15 +1,15 @@
+import csv
+
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from latentlab.errors import LatentlabError
-from latentlab.tables import read_table
+from latentlab.tables import read_table, write_rows, write_table
 
-
-def test_class_names_stay_text(tmp_path):
-    (tmp_path / "t.csv").write_text("actual,007,NA\n007,1,2\nNA,3,4\n")
-    table = read_table(tmp_path / "t.csv", index="actual")
-    assert table.index.tolist() == ["007", "NA"]
-    assert table.to_numpy().tolist() == [[1, 2], [3, 4]]
+# What a folder can be called, and more.
+names = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1)
 
 
 def test_empty_cells_are_missing_values(tmp_path):
@@ -21,6 +21,25 @@ def test_floats_read_back_as_written(tmp_path):
     values = pd.DataFrame({"a": [0.1, 1 / 3, 2e-300, 123456789.123456789]})
     values.to_csv(tmp_path / "t.csv", index=False)
     assert read_table(tmp_path / "t.csv", "a")["a"].tolist() == values["a"].tolist()
+
+
+@given(st.lists(names), names)
+def test_text_reads_back_as_written(tmp_path_factory, cells, column):
+    folder = tmp_path_factory.getbasetemp()
+    write_rows(folder / "rows.csv", [column, "n"], [[cell, 1] for cell in cells])
+    write_table(folder / "table.csv", pd.DataFrame({column: cells, "n": 1.0}))
+    for path in (folder / "rows.csv", folder / "table.csv"):
+        with path.open(newline="", encoding="utf-8") as file:
+            assert list(csv.reader(file)) == [[column, "n"], *([cell, "1"] for cell in cells)]
+
+
+def test_tables_are_the_bytes_that_pandas_writes(tmp_path):
+    frame = pd.DataFrame(
+        {"a": ["x", 'y"', "z,", "line\nbreak", None], "b": [1 / 3, 2, None, 0, 1]}
+    )
+    write_table(tmp_path / "t.csv", frame)
+    frame.to_csv(tmp_path / "plain.csv", index=False, float_format="%.6g", lineterminator="\n")
+    assert (tmp_path / "t.csv").read_bytes() == (tmp_path / "plain.csv").read_bytes()
 
 
 @pytest.mark.parametrize("content", [None, "", "a,c\n1,2\n", '"'])

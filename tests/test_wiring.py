@@ -59,7 +59,7 @@ def test_every_param_that_a_stage_reads_is_declared(stage):
     if "settings.model(" in source:
         read = (read - {"model"}) | {"models"}
     declared = {param.replace(".${item.model}", "") for param in STAGES[stage].get("params", [])}
-    if "item.model" not in STAGES[stage]["cmd"] and "models" in read:
+    if "matrix" not in STAGES[stage] and "models" in read:
         assert "models" in declared
     missing = {
         name

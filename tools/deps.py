@@ -10,6 +10,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from latentlab.errors import LatentlabError
+from tools import run
+
 ROOT = Path(__file__).resolve().parents[1]
 PARAMS = "src/latentlab/params.py"
 # Registries import the modules of a folder by name.
@@ -66,7 +69,10 @@ def closure(path: str, root: Path = ROOT, *, follow_params: bool = False) -> set
         if name in found or (name == PARAMS and not follow_params):
             continue
         found.add(name)
-        tree = ast.parse((root / name).read_text(encoding="utf-8"))
+        try:
+            tree = ast.parse((root / name).read_text(encoding="utf-8"))
+        except (SyntaxError, ValueError) as error:
+            raise LatentlabError(f"{name}: not valid Python ({error}); mend it") from error
         for module in imported_modules(tree, nested=not follow_params):
             file = file_of(module, root)
             if file is not None:
@@ -93,14 +99,26 @@ def with_deps(text: str, root: Path = ROOT) -> str:
         )
         return re.sub(r"(    deps:\n(?:    - .*\n)*)", lambda m: m[1] + listed, lines, count=1)
 
-    head, stages, rest = re.split(r"(?m)^(?=stages:|plots:)", text)
+    try:
+        head, stages, rest = re.split(r"(?m)^(?=stages:|plots:)", text)
+    except ValueError as error:
+        raise LatentlabError(
+            "dvc.yaml: expected one `stages:` and one `plots:` after it; restore it from git"
+        ) from error
     return head + re.sub(r"(?ms)^  (\w+):\n.*?(?=^  \w+:\n|\Z)", stage, stages) + rest
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Write the file, or with ``--check`` only compare."""
     file = ROOT / "dvc.yaml"
     old = file.read_text(encoding="utf-8")
     new = with_deps(old)
     if "--check" in sys.argv and new != old:
-        sys.exit("error: the deps of dvc.yaml are not what the stages import; run `make deps`")
+        raise LatentlabError(
+            "the deps of dvc.yaml are not what the stages import; run `make deps`"
+        )
     file.write_text(new, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -11,15 +11,17 @@ results are then left alone, because a run on another machine changes their last
 """
 
 import re
-import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from latentlab.anomaly.settings import DESCRIPTIONS
+from latentlab.errors import LatentlabError
 from latentlab.evaluation.catalog import METRICS
+from tools import run
 from tools.summary import summary
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -102,10 +104,10 @@ def main(
         old = page.read_text(encoding="utf-8")
         new = with_tables(old, tables)
         if check and new != old:
-            sys.exit(f"error: the tables of {name} are out of date; run `make docs`")
+            raise LatentlabError(f"the tables of {name} are out of date; run `make docs`")
         if not check and new != old:
             page.write_text(new, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(partial(typer.run, main))

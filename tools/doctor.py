@@ -1,14 +1,15 @@
 """Say what would spoil an experiment before it starts."""
 
 import importlib.util
+import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from latentlab.errors import LatentlabError
+from latentlab.errors import LatentlabError, explain, printable
 from latentlab.params import load_params
+from tools import output_of, run
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -31,7 +32,7 @@ def complaints(root: Path) -> Iterator[str]:
             yield f"git has no {key}, and experiments are commits; `git config {key} '...'`"
     lost = _git(root, "ls-files", "--others", "--exclude-standard", "--", *SOURCES).splitlines()
     if lost:
-        names = ", ".join(lost)
+        names = ", ".join(map(printable, lost))
         yield f"not in git, so a queued experiment would miss them: {names}; `git add` them"
     free = shutil.disk_usage(root).free / 2**30
     if free < ENOUGH_GIB:
@@ -39,7 +40,7 @@ def complaints(root: Path) -> Iterator[str]:
     try:
         device = load_params(root / "params.yaml").device
     except (LatentlabError, OSError) as error:
-        yield str(error)
+        yield explain(error) if isinstance(error, OSError) else str(error)
         return
     if importlib.util.find_spec("torch") is None:
         yield "torch is not installed in this environment; `make repro` installs it"
@@ -54,14 +55,19 @@ def complaints(root: Path) -> Iterator[str]:
 
 
 def _git(root: Path, *words: str) -> str:
-    done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False)
-    return done.stdout.strip()
+    done = output_of(["git", *words], root, check=False)
+    return os.fsdecode(done.stdout).strip()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Print what was found; with status 1 where it is anything."""
     found = list(complaints(ROOT))
     for complaint in found:
         print(f"- {complaint}")
     if found:
         sys.exit(1)
     print("nothing would spoil an experiment")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -8,6 +8,8 @@ import re
 from importlib.metadata import distributions
 from pathlib import Path
 
+from tools import run
+
 ROOT = Path(__file__).resolve().parents[1]
 IGNORED = {"latentlab", "pip", "wheel"}
 
@@ -48,4 +50,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import vl_convert
 
+from latentlab.errors import LatentlabError
+from tools import run
+
 PAGE = Path(__file__).resolve().parents[1] / ".dvc/plots_page.html"
 
 # The templates name the schema that editors and DVC's own plots know; the bundle is one version
@@ -58,11 +61,11 @@ def page() -> str:
     """The whole page."""
     bundle = vl_convert.javascript_bundle(EMBED)
     if "</script" in bundle or "{plot_divs}" in bundle:
-        raise SystemExit("error: the bundle holds a word that would end it early")
+        raise LatentlabError("the bundle holds a word that would end it early")
     # A block keeps the many short names of the bundle to itself.
     inside = "{\n" + bundle + "\n}"
     return TEMPLATE.replace("VERSION", vl_convert.__version__).replace("BUNDLE", inside)
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    run(lambda: PAGE.write_text(page(), encoding="utf-8"))

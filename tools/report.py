@@ -4,9 +4,13 @@ Reads git alone, so it works offline and in a clone without data.
 """
 
 import base64
+import html
 import io
+import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NamedTuple
+from urllib.parse import quote
 
 import pandas as pd
 import typer
@@ -14,12 +18,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from latentlab.errors import LatentlabError, cut, printable, quoted
 from latentlab.evaluation.scores import HEADLINE, HIGHER_IS_BETTER, readable
-from tools.revision import WORKSPACE, Revision, git
+from latentlab.figures.style import as_text
+from tools import reason, run
+from tools.revision import LONGEST, WORKSPACE, Revision, git
 
 ROOT = Path(__file__).resolve().parents[1]
 
 BETTER, WORSE, NOISE, OTHER = "▲", "▼", "≈", "△"
+OTHERWISE = str.maketrans("`|", "'¦")
 LEGEND = (
     f"{BETTER} better, {WORSE} worse, {NOISE} within noise (the 95 % intervals overlap), "
     f"{OTHER} changed where no way is better or no interval is known to tell"
@@ -75,7 +83,8 @@ def markdown(base: Revision, head: Revision, repository: str | None) -> str:
         _markdown_table(params.map(_literal)) if len(params) else "No param changed.",
     ]
     if len(table):
-        cells = table.map(lambda cell: cell.text).reset_index(names="metric")
+        cells = table.map(lambda cell: cell.text).rename(columns=_literal)
+        cells = cells.reset_index(names="metric")
         parts += ["### Figures on test images", _markdown_table(cells), LEGEND]
     else:
         parts += ["### Figures on test images", "There are none in either revision."]
@@ -85,7 +94,7 @@ def markdown(base: Revision, head: Revision, repository: str | None) -> str:
         parts.append("No picture changed.")
     elif repository and WORKSPACE not in (base.name, head.name):
         rows = [
-            (f"`{path.removeprefix('plots/images/')}`", *_links(path, repository, base, head))
+            (_literal(path.removeprefix("plots/images/")), *_links(path, repository, base, head))
             for path in changed
         ]
         shown = _markdown_table(pd.DataFrame(rows, columns=["picture", "before", "after"]))
@@ -94,7 +103,7 @@ def markdown(base: Revision, head: Revision, repository: str | None) -> str:
         )
     else:
         names = [path.removeprefix("plots/images/") for path in changed]
-        parts.append(f"{len(changed)} changed: " + ", ".join(f"`{name}`" for name in names))
+        parts.append(f"{len(changed)} changed: " + ", ".join(map(_literal, names)))
     return "\n\n".join(parts) + "\n"
 
 
@@ -102,7 +111,7 @@ def page(base: Revision, head: Revision) -> str:
     """The report as one HTML file that asks for nothing from outside."""
     pictures = [
         {
-            "name": path.removeprefix("plots/images/"),
+            "name": printable(path.removeprefix("plots/images/")),
             "sides": [("before", _base64(base.read(path))), ("after", _base64(head.read(path)))],
         }
         for path in pictures_changed(base, head)
@@ -133,10 +142,13 @@ def _short(revision: Revision) -> str:
 def _scores(revision: Revision) -> pd.DataFrame:
     """Every figure by model and ``group.metric``: value, low, high."""
     columns = ("model", "group", "metric", "value", "low", "high")
-    table = revision.table("plots/scores.csv", *columns)
-    table["name"] = table["group"].astype(str) + "." + table["metric"].astype(str)
-    return table.set_index(["model", "name"])[["value", "low", "high"]].drop(
-        "reference", level=0, errors="ignore"
+    table = revision.table("plots/scores.csv", *columns, text=columns[:3])
+    table["name"] = table["group"] + "." + table["metric"]
+    # Of a metric that a damaged file lists twice, the first counts.
+    return (
+        table[table["model"] != "reference"]
+        .drop_duplicates(["model", "name"])
+        .set_index(["model", "name"])[["value", "low", "high"]]
     )
 
 
@@ -168,19 +180,24 @@ def _verdict(metric: str, difference: float, before: pd.Series, after: pd.Series
 
 
 def _markdown_table(table: pd.DataFrame) -> str:
-    cells = table.map(lambda value: str(value).replace("|", "\\|"))
-    return cells.to_markdown(index=False, disable_numparse=True)
+    return table.to_markdown(index=False, disable_numparse=True)
 
 
 def _literal(value: str) -> str:
-    """Text that a comment shows as it is: no mention, no link, no picture."""
-    return "`" + " ".join(value.replace("`", "'").split()) + "`"
+    """Text that a comment shows as it is: no mention, no link, no picture.
+
+    Nothing ends a span of code or a cell but a backtick or a bar, so these are written otherwise.
+    """
+    shown = printable(" ".join(cut(value, LONGEST).split())).translate(OTHERWISE)
+    return f"`{shown or ' '}`"
 
 
 def _links(path: str, repository: str, base: Revision, head: Revision) -> list[str]:
     links = []
     for revision in (base, head):
-        address = f"{repository}/blob/{_full(revision)}/{path}?raw=true"
+        # A name may hold anything, a quotation mark that ends the attribute too.
+        name = quote(os.fsencode(path))
+        address = html.escape(f"{repository}/blob/{_full(revision)}/{name}?raw=true")
         there = revision.read(path) is not None
         links.append(f'<img src="{address}" width="380">' if there else "-")
     return links
@@ -198,8 +215,10 @@ def _base64(content: bytes | None) -> str:
 def _curves(base: Revision, head: Revision) -> str:
     """Total loss of every model in both revisions, as an SVG picture."""
     columns = ("model", "split", "term", "epoch", "loss")
-    tables = [revision.table("plots/curves.csv", *columns) for revision in (base, head)]
-    models = list(dict.fromkeys(name for table in tables for name in table["model"].dropna()))
+    tables = [
+        revision.table("plots/curves.csv", *columns, text=columns[:3]) for revision in (base, head)
+    ]
+    models = list(dict.fromkeys(name for table in tables for name in table["model"]))
     if not models:
         return ""
     rows = -(-len(models) // 2)
@@ -213,7 +232,7 @@ def _curves(base: Revision, head: Revision) -> str:
                 curve = total[total["split"] == split]
                 label = f"{name}, {split}"
                 axes.plot(curve["epoch"], curve["loss"], style, color=shade, lw=width, label=label)
-        axes.set_title(model, fontsize="medium")
+        axes.set_title(as_text(model), fontsize="medium")
         axes.set_xlabel("epoch")
         axes.set_ylabel("total loss per image")
         axes.spines[["top", "right"]].set_visible(False)
@@ -235,7 +254,13 @@ def main(
 ) -> None:
     """Compare the merge base of two revisions with the second, as Markdown and as HTML."""
     tip = "HEAD" if head == WORKSPACE else head
-    common = git(ROOT, "merge-base", base, tip).stdout.decode().strip()
+    found = git(ROOT, "merge-base", "--end-of-options", base, tip, check=False)
+    if found.returncode:
+        raise LatentlabError(
+            f"{quoted(base)} and {quoted(tip)} have no commit in common ({reason(found)}); name "
+            "another --base or --head, or fetch the whole history"
+        )
+    common = found.stdout.decode().strip()
     before, after = Revision(ROOT, common), Revision(ROOT, head)
     text = markdown(before, after, repository)
     if markdown_file:
@@ -247,4 +272,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(partial(typer.run, main))

@@ -1,16 +1,17 @@
 """Print mean and standard deviation of each figure over experiments that differ in their seed."""
 
 import json
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import pandas as pd
 import typer
 
+from latentlab.errors import LatentlabError
+from tools import output_of, run
 from tools.nested import flat
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,6 +50,7 @@ def experiments(shown: list[dict[str, Any]]) -> list[Experiment]:
                     f"{Path(file).stem} {name}": value
                     for file, measured in (content.get("metrics") or {}).items()
                     for name, value in flat(measured.get("data") or {}).items()
+                    if isinstance(value, int | float)
                 }
                 if metrics:
                     name = state.get("name") or state["rev"][:7]
@@ -89,13 +91,14 @@ def main(
 ) -> None:
     """Print a table for each sweep over a param."""
     command = ["dvc", "exp", "show", "--json", *(["--all-commits"] if every else [])]
-    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if shown.returncode:
-        sys.exit(f"error: dvc exp show failed:\n{shown.stderr}")
-    groups = over(experiments(json.loads(shown.stdout)), key)
+    try:
+        shown = json.loads(output_of(command, ROOT).stdout)
+    except ValueError as error:
+        raise LatentlabError(f"{' '.join(command)}: wrote no JSON ({error})") from error
+    groups = over(experiments(shown), key)
     if not groups:
-        sys.exit(
-            f"error: no two finished experiments of HEAD differ in {key} only; make some with\n"
+        raise LatentlabError(
+            f"no two finished experiments of HEAD differ in {key} only; make some with\n"
             f"  dvc exp run --queue -S {key}=...,... && dvc exp run --run-all"
         )
     for group in groups:
@@ -104,4 +107,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(partial(typer.run, main))

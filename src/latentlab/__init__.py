@@ -1,3 +1,3 @@
 """Reproducible experiments on latent-variable image models."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

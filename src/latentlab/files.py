@@ -1,6 +1,10 @@
 """Files written completely or not at all, and read with errors that name the file."""
 
+import errno
+import io
 import json
+import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,9 +16,24 @@ import numpy as np
 import numpy.typing as npt
 
 from latentlab.errors import LatentlabError
+from latentlab.processes import is_running
 
 T = TypeVar("T")
 REMEDY = "restore it with `dvc checkout`, or make it again with `dvc repro`"
+
+# What damaged archives and arrays make their readers raise.
+UNREADABLE_ARCHIVE = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    BadZipFile,
+    MemoryError,
+    OverflowError,
+    NotImplementedError,
+)
 
 
 @contextmanager
@@ -22,7 +41,11 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary path that replaces ``path`` when the block succeeds.
 
     The block may write a file or make a folder there. If it raises, what was at ``path`` before
-    is unchanged, and the temporary path is removed.
+    is unchanged, and the temporary path is removed. What a killed process has left is removed
+    too, by the next one that writes to ``path``.
+
+    Raises:
+        OSError: With ``path`` as its file name, if it cannot be written to.
 
     Example:
         >>> import tempfile
@@ -32,16 +55,44 @@ def replacing(path: Path) -> Iterator[Path]:
         >>> target.read_text()
         'whole'
     """
-    temporary = path.with_name(f".{path.name}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _remove(temporary)
+    # The process is part of the name: another one may write to the same path.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        yield temporary
-        if path.is_dir():
-            _remove(path)
-        temporary.replace(path)
-    finally:
-        _remove(temporary)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path)
+        try:
+            yield temporary
+            if path.is_dir():
+                _remove(path)
+            temporary.replace(path)
+        finally:
+            _remove(temporary)
+    except OSError as error:
+        raise _named_error(error, temporary, path) from error
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove temporary paths of ``path`` whose process has ended, and an earlier one of this."""
+    pattern = re.compile(rf"\.{re.escape(path.name)}\.([0-9]{{1,9}})\.partial")
+    for other in path.parent.iterdir():
+        match = pattern.fullmatch(other.name)
+        if match and (int(match[1]) == os.getpid() or not is_running(int(match[1]))):
+            _remove(other)
+
+
+def _named_error(error: OSError, temporary: Path, path: Path) -> OSError:
+    """An error with the path that was to be written, where it has no path or the temporary one.
+
+    Libraries that write to an open file raise errors that do not say which.
+    """
+    name = str(path if error.filename is None else error.filename)
+    name = name.replace(str(temporary), str(path), 1)
+    number, reason = error.errno, error.strerror or str(error)
+    # What compiled code without Python's own numbers writes.
+    if number is None and (match := re.search(r"\(os error (\d+)\)", reason)):
+        number = int(match[1])
+        reason = os.strerror(number)
+    return OSError(number or errno.EIO, reason, name)
 
 
 def _remove(path: Path) -> None:
@@ -62,8 +113,9 @@ def read_array(path: Path) -> npt.NDArray[Any]:
     try:
         if path.stat().st_size == 0:
             raise ValueError("it is empty")
-        array: npt.NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        with np.errstate(all="ignore"):  # a header may tell of more numbers than can be counted
+            array: npt.NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
+    except (OSError, ValueError, EOFError, OverflowError) as error:
         raise LatentlabError(f"{path}: not a readable .npy array ({error}); {REMEDY}") from error
     return array
 
@@ -71,7 +123,10 @@ def read_array(path: Path) -> npt.NDArray[Any]:
 def write_array(path: Path, array: npt.NDArray[Any]) -> None:
     """Write an array as ``.npy``, without pickle."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.save(path, array, allow_pickle=False)
+    # NumPy's own writing to a file hides the reason of a failure.
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    path.write_bytes(content.getbuffer())
 
 
 def write_npz(path: Path, arrays: Mapping[str, npt.ArrayLike]) -> None:
@@ -95,8 +150,11 @@ def read_npz(path: Path, kind: str, build: Callable[[dict[str, npt.NDArray[Any]]
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            # `write_npz` compresses nothing, so what is larger than the file may fill the memory.
+            if sum(each.file_size for each in arrays.zip.infolist()) > path.stat().st_size:
+                raise ValueError("it is compressed")
             return build({name: arrays[name] for name in arrays.files})
-    except (OSError, ValueError, EOFError, KeyError, TypeError, BadZipFile) as error:
+    except UNREADABLE_ARCHIVE as error:
         raise LatentlabError(f"{path}: not a readable {kind} ({error}); {REMEDY}") from error
 
 
@@ -151,7 +209,7 @@ def read_json(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise LatentlabError(f"{path}: not readable JSON ({error}); {REMEDY}") from error
 
 

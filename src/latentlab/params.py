@@ -8,14 +8,16 @@ from pydantic import (
     BeforeValidator,
     Field,
     SerializeAsAny,
+    TypeAdapter,
     ValidationError,
     model_validator,
 )
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from latentlab.arithmetic import Arithmetic
 from latentlab.data.settings import DATASETS, Dataset, DataSettings
-from latentlab.errors import LatentlabError, choices
+from latentlab.errors import LatentlabError, choices, cut, printable, quoted
 from latentlab.evaluation.settings import EvaluateSettings, ReferenceSettings
 from latentlab.figures.settings import PlotSettings
 from latentlab.latents.settings import EncodeSettings
@@ -53,7 +55,8 @@ def _not_reserved(name: str) -> str:
 
 
 # Names become folders and arguments of shell commands, so they hold no other characters.
-ModelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$"), AfterValidator(_not_reserved)]
+MODEL_NAME = r"^[a-z][a-z0-9_]{0,63}$"
+ModelName = Annotated[str, Field(pattern=MODEL_NAME), AfterValidator(_not_reserved)]
 ModelNames = Annotated[tuple[ModelName, ...], Field(strict=False, min_length=1)]
 AnyModelSettings = SerializeAsAny[Annotated[ModelSettings, BeforeValidator(parse_settings)]]
 
@@ -79,7 +82,8 @@ class Params(Settings):
     image_size: Annotated[int, Field(ge=8, le=4096)] | None
     channels: Annotated[Literal[1, 3], BeforeValidator(_no_boolean)] | None
     device: Device
-    threads: Annotated[int, Field(ge=1, le=1024)]
+    arithmetic: Arithmetic
+    threads: Annotated[int, Field(ge=1, le=64)]
     data: DataSettings
     train: TrainSettings
     encode: EncodeSettings
@@ -107,13 +111,13 @@ class Params(Settings):
         anomalies = self.data.anomalies
         if anomalies == self.dataset:
             raise ValueError(
-                f"data.anomalies: found {anomalies!r}, which is the data set itself; name "
+                f"data.anomalies: found {quoted(anomalies)}, which is the data set itself; name "
                 "another, a folder, or {classes: [...]} to hold out"
             )
         if isinstance(anomalies, str) and anomalies not in DATASETS and "/" not in anomalies:
             raise ValueError(
-                f"data.anomalies: found {anomalies!r}, neither a data set nor a path; "
-                f"{choices(anomalies, DATASETS)}; write ./{anomalies} for a folder"
+                f"data.anomalies: found {quoted(anomalies)}, neither a data set nor a path; "
+                f"{choices(anomalies, DATASETS)}; write ./{cut(printable(anomalies))} for a folder"
             )
         return self
 
@@ -122,7 +126,7 @@ class Params(Settings):
         for name in self.run_models:
             if name not in self.models:
                 raise ValueError(
-                    f"run_models: unknown model {name!r}; {choices(name, self.models)}"
+                    f"run_models: unknown model {quoted(name)}; {choices(name, self.models)}"
                 )
             if self.run_models.count(name) > 1:
                 raise ValueError(f"run_models: {name!r} is listed twice; remove one")
@@ -158,8 +162,22 @@ class Params(Settings):
             LatentlabError: If no model has that name.
         """
         if name not in self.models:
-            raise LatentlabError(f"models: unknown model {name!r}; {choices(name, self.models)}")
+            raise LatentlabError(
+                f"models: unknown model {quoted(name)}; {choices(name, self.models)}"
+            )
         return self.models[name]
+
+
+def check_model_name(name: str) -> str:
+    """The name, if it is one that a model may have.
+
+    Raises:
+        LatentlabError: If it is not.
+    """
+    try:
+        return str(TypeAdapter(ModelName).validate_python(name))
+    except ValidationError as error:
+        raise LatentlabError(_describe_faults(error, "--model").strip()) from error
 
 
 def load_params(path: Path) -> Params:
@@ -183,9 +201,11 @@ def _read_mapping(path: Path) -> dict[str, Any]:
     # The parser raises a ValueError for bytes that are not UTF-8 and for values that do not fit
     # their tag, such as a date with month 13.
     except (YAMLError, ValueError, RecursionError) as error:
-        raise LatentlabError(f"{path}: not valid YAML: {error}") from error
+        raise LatentlabError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
-        raise LatentlabError(f"{path}: found {values!r} where a mapping of keys to values belongs")
+        raise LatentlabError(
+            f"{path}: found {quoted(values)} where a mapping of keys to values belongs"
+        )
     return values
 
 
@@ -209,18 +229,19 @@ def _has_key(values: dict[str, Any], key: str) -> bool:
     return True
 
 
-def _describe_faults(error: ValidationError) -> str:
-    """One indented line for each fault."""
+def _describe_faults(error: ValidationError, key: str = "") -> str:
+    """One indented line for each fault of the params, or of what one key holds."""
     faults = error.errors()
     # A list also counts as too short when its entries are invalid; those are reported already.
     parents = {fault["loc"][:-1] for fault in faults}
     reported = [f for f in faults if f["type"] != "too_short" or f["loc"] not in parents]
-    return "\n".join(f"  {_describe(fault)}" for fault in reported)
+    place = (key,) if key else ()
+    return "\n".join(f"  {_describe(fault | {'loc': place + fault['loc']})}" for fault in reported)
 
 
 def _describe(fault: Any) -> str:
     """One fault as ``key: found VALUE; what is allowed``."""
-    location = [str(part) for part in fault["loc"]]
+    location = [cut(printable(str(part))) for part in fault["loc"]]
     # A discriminated union puts its tag into the location: data.anomalies.classes.classes.
     if location[:2] == ["data", "anomalies"] and len(location) > 2:
         del location[2]
@@ -237,9 +258,9 @@ def _describe(fault: Any) -> str:
         return f"{key}{'.' if message.startswith('kind: ') else ': '}{message}" if key else message
     if fault["type"] == "string_pattern_mismatch":
         return (
-            f"{key.removesuffix('.[key]')}: found {fault['input']!r}; a model's name consists of "
-            "lowercase letters, digits and _, and begins with a letter"
+            f"{key.removesuffix('.[key]')}: found {quoted(fault['input'])}; a model's name "
+            "consists of lowercase letters, digits and _, 64 at most, and begins with a letter"
         )
     if fault["type"] == "missing":
         return f"{key}: missing; the file must contain every key"
-    return f"{key}: found {fault['input']!r}; {message[0].lower()}{message[1:]}"
+    return f"{key}: found {quoted(fault['input'])}; {message[0].lower()}{message[1:]}"

@@ -62,8 +62,9 @@ def sample_indices(total: int, count: int, seed: int, purpose: str) -> Indices:
 def make_repeatable(seed: int, threads: int) -> None:
     """Seed torch and restrict it to deterministic kernels on a fixed number of CPU threads.
 
-    The same seed, threads, CPU type and versions give the same bytes; another number of threads
-    splits sums differently and changes last bits.
+    The same seed, threads and versions give the same bytes, on CPUs on which the arithmetic (see
+    ``latentlab.arithmetic``) holds; another number of threads splits sums differently and changes
+    last bits.
 
     References:
         PyTorch, Reproducibility. https://pytorch.org/docs/stable/notes/randomness.html

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, final
 import pandas as pd
 
 from latentlab.arrays import Split
-from latentlab.data.processed import ImageSplit, read_about, read_split
+from latentlab.data.processed import ABOUT, ImageSplit, read_about, read_split
+from latentlab.digests import DIGESTS, check_digests
 from latentlab.errors import LatentlabError
-from latentlab.latents.arrays import Latents, read_latents
-from latentlab.mixture.bic import read_bic
-from latentlab.mixture.mixture import Mixture, load_mixture
-from latentlab.training.history import read_history
+from latentlab.files import REMEDY
+from latentlab.latents.arrays import LATENTS, Latents, read_latents
+from latentlab.mixture.bic import BIC, read_bic
+from latentlab.mixture.mixture import MIXTURE, Mixture, load_mixture
+from latentlab.models.weights import WEIGHTS, check_history
+from latentlab.training.history import HISTORY, read_history
 
 if TYPE_CHECKING:
     from latentlab.models.base import ImageModel
@@ -77,33 +80,74 @@ def open_run(
         model: The trained network, if it is needed.
 
     Raises:
-        LatentlabError: If a file is missing or damaged, or if files do not fit each other.
+        LatentlabError: If a file is missing or damaged, is not the one that a stage wrote, was
+            made from another version of one of the others, or does not fit them.
     """
-    folder = models / name
+    folder, encoded = models / name, latents / name
+    weights, history, bic = folder / WEIGHTS, folder / HISTORY, folder / BIC
     splits = {split: read_split(path) for split, path in processed.items()}
     run = Run(
         name=name,
         class_names=read_about(about).class_names,
         splits=splits,
         latents={
-            split: read_latents(latents / name / split, len(images.labels))
+            split: read_latents(encoded / split, len(images.labels))
             for split, images in splits.items()
         },
-        mixture=load_mixture(folder / "mixture.npz"),
-        bic=read_bic(folder / "bic.csv"),
-        history=read_history(folder / "history.csv"),
+        mixture=load_mixture(
+            folder / MIXTURE, {LATENTS: encoded / DIGESTS, BIC: bic, ABOUT: about}
+        ),
+        bic=read_bic(bic),
+        history=read_history(history),
         model=model,
     )
-    _check_dimensions(run)
+    for split, path in processed.items():
+        _check_images(run, split, path)
+        _check_latents(run, split, encoded / split)
+        check_digests(path)
+    largest = max(run.mixture.one_to_one_class.max(), run.mixture.majority_class.max())
+    if largest >= len(run.class_names):
+        raise LatentlabError(
+            f"{folder / MIXTURE}: a component of class {largest}, but {about} names "
+            f"{len(run.class_names)} classes; {REMEDY}"
+        )
+    images = {split: path / DIGESTS for split, path in processed.items()}
+    check_digests(encoded, {WEIGHTS: weights} | images)
+    check_history(weights, history)
     return run
 
 
-def _check_dimensions(run: Run) -> None:
-    """Refuse a mixture of latents of another size."""
-    fitted = run.mixture.means.shape[1]
-    for split, latents in run.latents.items():
-        if latents.mean.shape[1] != fitted:
-            raise LatentlabError(
-                f"{run.name}: the mixture has {fitted} latent dimensions, but the latents of "
-                f"{split} have {latents.mean.shape[1]}; make both again with `dvc repro`"
-            )
+def _check_images(run: Run, split: Split, folder: Path) -> None:
+    """Refuse images of another shape than those of other splits, and labels without a name."""
+    images = run.splits[split]
+    first = next(iter(run.splits.values()))
+    if images.shape != first.shape or images.classes > len(run.class_names):
+        raise LatentlabError(
+            f"{folder}: images of shape {images.shape} and {images.classes} classes beside others "
+            f"of shape {first.shape} and {len(run.class_names)} names of classes; {REMEDY}"
+        )
+
+
+def _check_latents(run: Run, split: Split, folder: Path) -> None:
+    """Refuse latents that do not suit mixture, network or images."""
+    latents, fitted = run.latents[split], run.mixture.means.shape[1]
+    size = latents.mean.shape[1]
+    if size != fitted:
+        raise LatentlabError(
+            f"{run.name}: the mixture has {fitted} latent dimensions, but the latents of "
+            f"{split} have {size}; make both again with `dvc repro`"
+        )
+    model, rebuilt = run.model, latents.reconstructions
+    if model is not None and (
+        model.latent_dim != size or model.is_variational != (latents.log_var is not None)
+    ):
+        raise LatentlabError(
+            f"{folder}: {size} latent dimensions, "
+            f"{'without' if latents.log_var is None else 'with'} log-variances, but the network "
+            f"has {model.latent_dim}, {'with' if model.is_variational else 'without'}; {REMEDY}"
+        )
+    if rebuilt is not None and rebuilt.shape[1:] != run.splits[split].shape:
+        raise LatentlabError(
+            f"{folder}: reconstructions of shape {rebuilt.shape[1:]}, but images of shape "
+            f"{run.splits[split].shape}; {REMEDY}"
+        )

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from latentlab.errors import choices
+from latentlab.errors import choices, quoted
 
 Device = Literal["cpu", "cuda", "auto"]
 
@@ -30,5 +30,5 @@ class Settings(BaseModel):
         """Refuse an unknown key with a list of the known ones, which ``extra`` does not give."""
         if isinstance(values, dict):
             for key in sorted(map(str, set(values) - set(cls.model_fields))):
-                raise ValueError(f"unknown key {key!r}; {choices(key, cls.model_fields)}")
+                raise ValueError(f"unknown key {quoted(key)}; {choices(key, cls.model_fields)}")
         return values

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from latentlab.errors import LatentlabError
+from latentlab.errors import LatentlabError, quoted
 
 MIRRORS = "LATENTLAB_MIRRORS"
 
@@ -44,15 +44,40 @@ def resolve_path(root: Path, path: str, key: str) -> Path:
         return root / Path(path).expanduser()
     except RuntimeError as error:
         raise LatentlabError(
-            f"{key}: found {path!r}, but there is no such home folder; write the whole path"
+            f"{key}: found {quoted(path)}, but there is no such home folder; write the whole path"
         ) from error
+
+
+def resolve_folder(root: Path, path: str, key: str) -> Path:
+    """The folder of images that a param names, as ``resolve_path`` finds it.
+
+    Raises:
+        LatentlabError: If it is the root of the file system, the home folder, or one above: an
+            index of it would not end, and would read what is private.
+    """
+    folder = resolve_path(root, path, key)
+    # Path.resolve may raise, as on a link to itself; the error is reported when it is read.
+    real = Path(os.path.realpath(folder)) if "\0" not in path else folder
+    home = Path(os.path.realpath(Path.home()))
+    if real in (Path(real.anchor), home, *home.parents):
+        raise LatentlabError(
+            f"{key}: found {quoted(path)}, which is a whole file system or a home folder; name "
+            "the folder that holds the images"
+        )
+    return folder
+
+
+def repository_root() -> Path:
+    """The root of the repository, of the original one in a queued experiment.
+
+    Such an experiment runs in a copy of the checkout, where relative paths would not lead to the
+    original's files; DVC gives the original's root in ``DVC_ROOT``.
+    """
+    return Path(os.environ.get("DVC_ROOT", ".")).resolve()
 
 
 def find_site(mirrors: Sequence[str], cache: Path, processes: int) -> Site:
     """The site of this run: mirrors of the params first, then those of ``LATENTLAB_MIRRORS``.
-
-    A queued experiment runs in a copy of the checkout, where relative paths would not lead to
-    the original's files; DVC gives the original's root in ``DVC_ROOT``.
 
     Args:
         mirrors: Folders and URLs, as the params give them.
@@ -62,7 +87,7 @@ def find_site(mirrors: Sequence[str], cache: Path, processes: int) -> Site:
     Raises:
         LatentlabError: If a mirror begins with the home folder of an unknown user.
     """
-    root = Path(os.environ.get("DVC_ROOT", ".")).resolve()
+    root = repository_root()
     named = [(mirror, "data.mirrors") for mirror in mirrors]
     named += [(mirror.strip(), MIRRORS) for mirror in os.environ.get(MIRRORS, "").split(";")]
     found = [

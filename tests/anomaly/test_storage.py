@@ -64,3 +64,12 @@ def test_arrays_that_do_not_belong_together_are_refused(path, name, array):
     np.savez(path, **{key: value for key, value in content.items() if value is not None})
     with pytest.raises(LatentlabError, match=r"d\.npz: not a readable anomaly detector"):
         load_detector(path)
+
+
+def test_arrays_that_are_others_of_the_same_shape_are_refused(path):
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays["train_mean"] = arrays["train_mean"][::-1]
+    np.savez(path, **arrays)
+    with pytest.raises(LatentlabError, match=r"d\.npz: .*its arrays are not those"):
+        load_detector(path)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from latentlab.data.batches import dynamic_binarization, in_order, shuffled, to_pixels
+from latentlab.data.batches import dynamic_binarization, in_order, pad_batch, shuffled, to_pixels
 from latentlab.pixels import to_range
 from latentlab.randomness import generator
 
@@ -14,6 +14,20 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def data(images, labels):
     return torch.from_numpy(images), torch.from_numpy(labels)
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(0, 0), (1, 64), (63, 64), (64, 64), (65, 65)])
+def test_a_small_batch_is_padded_with_its_last_row(rows, expected):
+    batch = torch.arange(2.0 * rows).view(rows, 2)
+    padded = pad_batch(batch, (1, 28, 28))
+    assert padded.shape == (expected, 2)
+    assert torch.equal(padded[:rows], batch)
+    assert (padded[rows:] == batch[-1:]).all()
+
+
+def test_very_large_images_are_padded_to_what_fits_into_memory():
+    """16 MiB an image in float32, in chunks of 64 MiB."""
+    assert len(pad_batch(torch.zeros(1, 2), (1, 2048, 2048))) == 4
 
 
 def test_an_epoch_sees_every_image_once(data):

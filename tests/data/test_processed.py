@@ -1,6 +1,7 @@
 """The processed data set on disk: what is written is read back, and damage is refused."""
 
 import hashlib
+from dataclasses import asdict
 from functools import partial
 
 import numpy as np
@@ -81,3 +82,23 @@ def test_intensities_are_the_images_before_the_transform(images, labels, tmp_pat
     drawn = [binarize(images[i : i + 2], "stochastic", again) for i in range(0, len(images), 2)]
     np.testing.assert_array_equal(read_split(tmp_path).images, np.concatenate(drawn))
     np.testing.assert_array_equal(read_intensities(tmp_path), images)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"channels": "1"},
+        {"image_size": None},
+        {"counts": {"train": -1.5}},
+        {"counts": {"else": 1}},
+        {"class_names": [1]},
+        {"unreadable": "text"},
+        {"more": 1},
+    ],
+)
+def test_a_description_with_other_values_is_refused_in_one_line(change, tmp_path):
+    about = About("digits", ("a",), 28, 1, {"train": 3}, {"train": "0" * 64}, ())
+    write_json(tmp_path / "about.json", asdict(about) | change)
+    with pytest.raises(LatentlabError, match=r"about\.json: not the description") as error:
+        read_about(tmp_path / "about.json")
+    assert "\n" not in str(error.value)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from latentlab.errors import LatentlabError
 from latentlab.evaluation.classifier import (
     Classifier,
     Reference,
@@ -55,3 +56,13 @@ def test_a_reference_reads_back_as_written(classifier, images, tmp_path):
 
 def test_a_data_set_without_classes_has_no_reference(tmp_path):
     assert load_reference(tmp_path, (1, 8, 8), [], CPU) is None
+
+
+@pytest.mark.parametrize(
+    "change", [lambda f: f[:, 1:], lambda f: f * np.nan, np.ravel, np.float64]
+)
+def test_features_of_another_kind_are_refused(change, classifier, images, tmp_path):
+    features = classify(classifier, images).features
+    save_reference(tmp_path, Reference(classifier, change(features)))
+    with pytest.raises(LatentlabError, match=r"features\.npy: found .*expected finite float32"):
+        load_reference(tmp_path, (1, 8, 8), NAMES, CPU)

@@ -38,11 +38,7 @@ def evaluated():
     return Evaluated(
         scores=score_table([Score("a", "b", 0.1, 0.05, 0.15), Score("c", "d", 2.0)]),
         images=images,
-        confusion=pd.DataFrame(
-            [[3, 1, 0], [0, 2, 2]],
-            index=pd.Index(["7", "NA"], name="actual"),
-            columns=["7", "NA", "none"],
-        ),
+        confusion=np.array([[3, 1, 0], [0, 2, 2]]),
         roc=pd.DataFrame(
             {
                 "score": ["density", "density"],
@@ -58,7 +54,8 @@ def evaluated():
 def test_tables_read_back_as_written(evaluated, tmp_path):
     write_evaluated(tmp_path, evaluated)
     found = read_evaluated(tmp_path)
-    for name in ("scores", "images", "confusion", "roc", "precision_recall", "dimensions"):
+    np.testing.assert_array_equal(found.confusion, evaluated.confusion)
+    for name in ("scores", "images", "roc", "precision_recall", "dimensions"):
         written, read = getattr(evaluated, name), getattr(found, name)
         # Text columns may be of either of pandas' string types.
         assert_frame_equal(
@@ -105,6 +102,29 @@ def test_what_a_data_set_does_not_have_is_no_file(evaluated, tmp_path):
     assert found.precision_recall is None
 
 
+def test_confusion_is_counted_by_labels_and_not_by_names(evaluated, tmp_path):
+    write_evaluated(tmp_path, evaluated)
+    rows = (tmp_path / "confusion.csv").read_text().splitlines()
+    assert rows == [
+        "actual,predicted,images",
+        "0,0,3",
+        "0,1,1",
+        "0,-1,0",
+        "1,0,0",
+        "1,1,2",
+        "1,-1,2",
+    ]
+
+
+@pytest.mark.parametrize("change", [("0,-1,0\n", ""), ("0,1,1", "0,0,1"), ("0,1,1", "0,1,many")])
+def test_a_damaged_confusion_is_refused(change, evaluated, tmp_path):
+    write_evaluated(tmp_path, evaluated)
+    path = tmp_path / "confusion.csv"
+    path.write_text(path.read_text().replace(*change))
+    with pytest.raises(LatentlabError, match=r"confusion\.csv: found \d rows, expected one for"):
+        read_evaluated(tmp_path)
+
+
 def test_a_score_is_found_by_group_and_metric(evaluated):
     assert evaluated.score("c", "d") == 2.0
     with pytest.raises(LatentlabError, match=r"no c\.b"):
@@ -133,3 +153,14 @@ def test_tables_are_read_without_torch_and_scikit_learn():
         "assert not {'torch', 'sklearn', 'skimage'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", ["images", "dimensions", "precision_recall", "roc"])
+def test_a_table_without_rows_or_with_words_for_numbers_is_refused(name, evaluated, tmp_path):
+    write_evaluated(tmp_path, evaluated)
+    path = tmp_path / f"{name}.csv"
+    header, row, *rows = path.read_text().splitlines()
+    for lines in ([header], [header, ",".join([*row.split(",")[:-1], "word"]), *rows]):
+        path.write_text("\n".join(lines) + "\n")
+        with pytest.raises(LatentlabError, match=rf"{name}\.csv: expected rows of numbers"):
+            read_evaluated(tmp_path)

@@ -34,7 +34,7 @@ def table_of(split, labels, errors, offset):
 def context_of(params, images, labels):
     """A context whose errors rise with the index of the image, plus an offset of the model's."""
 
-    def made(name, offset=0.0, examples=3):
+    def made(name, offset=0.0, examples=3, class_names=("cat", "dog")):
         labels2 = labels % 2
         latents = np.random.default_rng(0).normal(size=(48, 3)).astype(np.float32)
         errors = (np.arange(48, dtype=np.float32) + 1) / 100 + np.float32(offset)
@@ -46,7 +46,7 @@ def context_of(params, images, labels):
         return FigureContext(
             run=Run(
                 name=name,
-                class_names=("cat", "dog"),
+                class_names=class_names,
                 splits={
                     s: ImageSplit(images, none if s == "anomalies" else labels2) for s in SPLITS
                 },
@@ -68,7 +68,12 @@ def context_of(params, images, labels):
                 ).eval(),
             ),
             evaluated=Evaluated(
-                scores=score_table([Score("reconstruction", "mse", 0.5 + offset)]),
+                scores=score_table(
+                    [
+                        Score("reconstruction", "mse", 0.5 + offset),
+                        Score("classification", "accuracy", 44 / 48),
+                    ]
+                ),
                 images=pd.concat(
                     [
                         table_of("test", labels2, errors, offset),
@@ -76,11 +81,7 @@ def context_of(params, images, labels):
                     ],
                     ignore_index=True,
                 ),
-                confusion=pd.DataFrame(
-                    [[20, 3, 1], [0, 24, 0]],
-                    index=pd.Index(["cat", "dog"], name="actual"),
-                    columns=["cat", "dog", "none"],
-                ),
+                confusion=np.array([[20, 3, 1], [0, 24, 0]]),
                 roc=pd.DataFrame(
                     {
                         "score": ["density"] * 2 + ["reconstruction"] * 300,

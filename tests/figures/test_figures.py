@@ -140,7 +140,7 @@ def test_the_confusion_matrix_shows_every_count_and_hides_an_empty_column():
     assert [label.get_text() for label in axes.get_xticklabels()] == ["cat", "dog"]
     counts[0, 2] = 1
     axes = confusion_matrix(counts, ["cat", "dog"], "").axes[0]
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["cat", "dog", "none"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["cat", "dog", "no class"]
 
 
 def test_the_same_figure_is_the_same_bytes_without_a_version_in_it(tmp_path):

@@ -19,8 +19,8 @@ def rows(frame, model):
 def test_scores_stand_under_their_model_and_the_reference_comes_last(contexts):
     reference = pd.DataFrame({"group": ["probe"], "metric": ["knn_pixels"], "value": [0.9]})
     table = tables.scores(contexts, reference)
-    assert rows(table, "first")["value"].tolist() == [0.5]
-    assert rows(table, "second")["value"].tolist() == [1.5]
+    assert rows(table, "first")["value"].tolist() == [0.5, 44 / 48]
+    assert rows(table, "second")["value"].tolist() == [1.5, 44 / 48]
     assert table["model"].tolist()[-1] == "reference"
 
 
@@ -37,6 +37,8 @@ def test_confusion_counts_by_true_class_first(contexts):
     assert table.loc[("cat", "dog"), "images"] == 3
     assert table.loc[("dog", "cat"), "images"] == 0
     assert table.loc[("cat", "cat"), "share"] == round(20 / 24, 4)
+    assert table.loc[("cat", ""), "images"] == 1
+    assert ("dog", "") not in table.index
 
 
 def test_curves_of_the_headline_score_are_thinned_from_end_to_end(contexts):

@@ -66,3 +66,20 @@ def test_missing_errors_and_reconstructions_are_refused_by_name(folder):
         latents.measured_errors()
     with pytest.raises(LatentlabError, match=r"reconstructions\.npy of a split is missing"):
         latents.kept_reconstructions()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["mean", "log_var", "kl", "reconstructions"])
+def test_a_number_that_is_not_finite_is_refused(name, value, folder):
+    path = folder / f"{name}.npy"
+    array = np.load(path)
+    array.reshape(-1)[-1] = value
+    np.save(path, array)
+    with pytest.raises(LatentlabError, match=rf"{name}\.npy: not finite everywhere"):
+        read_latents(folder)
+
+
+def test_variances_of_other_dimensions_are_refused(folder):
+    np.save(folder / "log_var.npy", np.load(folder / "log_var.npy")[:, 1:])
+    with pytest.raises(LatentlabError, match=r"log_var\.npy do not belong together"):
+        read_latents(folder)

@@ -28,6 +28,21 @@ def vae(params):
     return build_model(params.models["vae"], ModelInputs((1, 8, 8), 4, "unit", 4)).eval()
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", ["vae", "conv_vae", "conv_autoencoder"])
+def test_latents_of_an_image_do_not_depend_on_the_images_beside_it(
+    name, threads, params, tmp_path
+):
+    torch.set_num_threads(threads)
+    model = build_model(params.models[name], ModelInputs((1, 28, 28), 4, "unit", 4)).eval()
+    images = np.random.default_rng(0).integers(0, 256, (130, 1, 28, 28), dtype=np.uint8)
+    whole = encoded(model, images, tmp_path / "whole", batch_size=1000)
+    for count in (1, 3, 65):
+        part = encoded(model, images[:count], tmp_path / str(count), batch_size=64)
+        np.testing.assert_array_equal(part.mean, whole.mean[:count])
+        np.testing.assert_array_equal(part.reconstructions, whole.reconstructions[:count])
+
+
 def test_rows_are_those_of_the_model_in_the_order_of_the_images(vae, images, tmp_path):
     latents = encoded(vae, images, tmp_path)
     with torch.no_grad():

@@ -1,6 +1,10 @@
+import csv
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from latentlab.evaluation.tables import image_table
 from latentlab.pixels import to_range
@@ -110,3 +114,25 @@ def test_pixels_are_in_the_training_range(part, tmp_path):
 def test_no_row_at_all_leaves_no_anomalies_behind(part, tmp_path):
     empty = SplitPredictions(*(values[:0] for values in part))
     assert len(written(tmp_path / "p.csv", part, empty)) == 48
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.sampled_from(
+            ["label", "split", "none", "test", "NA", "nan", "7", "a\rb", "\r\n", '"', "="]
+        )
+        | st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1),
+        min_size=4,
+        max_size=4,
+        unique=True,
+    )
+)
+def test_classes_of_any_name_read_back_as_they_are(part, tmp_path_factory, names):
+    path = tmp_path_factory.getbasetemp() / "names.csv"
+    write_predictions(path, [part], class_names=names, pixel_range="unit")
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["label"] for row in rows] == [names[label] for label in part.table["label"]]
+    predicted = [names[label] if label >= 0 else "" for label in part.table["predicted"]]
+    assert [row["predicted_label"] for row in rows] == predicted

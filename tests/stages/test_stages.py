@@ -1,18 +1,28 @@
 """Every stage through the command of dvc.yaml, twice, on real digits made small."""
 
+import errno
 import importlib
+import os
+import re
+import resource
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
+import stages
 from latentlab.data.processed import read_about, read_split
 from latentlab.errors import LatentlabError
 from tests.conftest import ROOT
@@ -40,7 +50,7 @@ SMALL = {
 
 def arguments(stage, model="vae", **changes):
     """What dvc.yaml passes to the stage, with some options changed."""
-    words = shlex.split(STAGES[stage]["cmd"].replace("${item.model}", model))[3:]
+    words = shlex.split(STAGES[stage]["cmd"].replace("${item}", f"--model {model}"))[3:]
     options = dict(zip(words[::2], words[1::2], strict=True))
     options |= {f"--{name}": str(value) for name, value in changes.items()}
     return [word for pair in options.items() for word in pair]
@@ -406,10 +416,11 @@ stage.app()
     env = environment | {"PYTHONPATH": str(ROOT)}
     result = subprocess.run(command, cwd=workspace, env=env, capture_output=True, check=False)
     assert result.returncode == -9, result.stderr
-    assert (workspace / "data/processed/.test.partial").exists()
+    assert len(list(workspace.glob("data/processed/.test.*.partial"))) == 1
     assert not (workspace / "data/processed/test").exists()
     assert not (workspace / "data/processed/about.json").exists()
     run("preprocess")
+    # With nothing left of the one that was killed.
     assert bytes_of(workspace) == good
 
 
@@ -464,3 +475,214 @@ def test_stages_take_the_library_of_their_own_checkout(tmp_path, environment):
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == str(tmp_path / "src/latentlab/__init__.py")
+
+
+# Disks and folders that do not take what a stage writes
+
+
+def outputs_of(stage):
+    """Options of a stage whose help says that they are written."""
+    command = typer.main.get_command(importlib.import_module(f"stages.{stage}").app)
+    return [option.name for option in command.params if option.help.startswith("Written:")]
+
+
+OUTPUTS = [(stage, name) for stage in STAGES for name in outputs_of(stage)]
+
+
+def refusal(stage, capsys, monkeypatch, **changes):
+    """The line that a stage leaves on the command line when it fails."""
+    app = importlib.import_module(f"stages.{stage}").app
+    monkeypatch.setattr(sys, "argv", [stage, *arguments(stage, **changes)])
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(SystemExit) as end:
+            stages.run(app)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert isinstance(end.value.code, str), (end.value.code, capsys.readouterr())
+    assert end.value.code.startswith("error: ")
+    assert "\n" not in end.value.code
+    assert "then run the command again" in end.value.code
+    return end.value.code
+
+
+@pytest.mark.parametrize(("stage", "name"), OUTPUTS)
+def test_an_output_below_a_file_is_refused_by_name(stage, name, workspace, capsys, monkeypatch):
+    (workspace / "taken").write_text("not a folder")
+    before = bytes_of(workspace)
+    line = refusal(stage, capsys, monkeypatch, **{name: "taken/output"})
+    assert line.startswith("error: taken")
+    assert "Not a directory" in line or "File exists" in line
+    assert "move it away" in line
+    # Outputs of the stage that come before this one may be new.
+    assert bytes_of(workspace).keys() >= before.keys()
+    assert not list(workspace.rglob("*.partial"))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_full_disk_is_told_with_the_output(stage, workspace, capsys, monkeypatch):
+    """No file may be longer than ten bytes, which holds for root too."""
+    before = bytes_of(workspace)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+    try:
+        line = refusal(stage, capsys, monkeypatch)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    outputs = [value for key, value in options_of(stage).items() if key in outputs_of(stage)]
+    assert line.startswith(tuple(f"error: {output}" for output in outputs)), line
+    assert "File too large; raise the limit" in line
+    assert bytes_of(workspace) == before
+    assert not list(workspace.rglob("*.partial"))
+
+
+def options_of(stage):
+    words = arguments(stage)
+    return {key.removeprefix("--"): word for key, word in pairwise(words) if key[:2] == "--"}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EROFS, "mount it writable"),
+        (errno.EACCES, "give this user the permission"),
+    ],
+)
+def test_what_the_system_refuses_is_told_with_the_output(
+    stage, number, remedy, workspace, capsys, monkeypatch
+):
+    """Played, because a test can neither fill a disk nor take permissions from root."""
+
+    def refused(path, *_, **__):
+        raise OSError(number, os.strerror(number), str(path))
+
+    before = bytes_of(workspace)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", refused)
+        line = refusal(stage, capsys, patch)
+    outputs = [value for key, value in options_of(stage).items() if key in outputs_of(stage)]
+    assert line.startswith(tuple(f"error: {output}" for output in outputs)), line
+    assert f"{os.strerror(number)}; {remedy}" in line
+    assert ".partial" not in line
+    # A folder is taken away before the new one takes its place.
+    assert bytes_of(workspace).items() <= before.items()
+    assert not list(workspace.rglob("*.partial"))
+
+
+@pytest.mark.parametrize(("stage", "name"), OUTPUTS)
+def test_a_folder_without_permission_is_told(stage, name, workspace, capsys, monkeypatch):
+    (workspace / "closed").mkdir(mode=0o500)
+    if os.access(workspace / "closed", os.W_OK):
+        pytest.skip("this user, such as root, may write everywhere")
+    line = refusal(stage, capsys, monkeypatch, **{name: "closed/output"})
+    assert line.startswith("error: closed/output")
+    assert "Permission denied; give this user the permission" in line
+
+
+COUNTED = """
+import runpy
+from latentlab.training import loop
+
+epochs = []
+train = loop._train_epoch
+
+def counted(state, *given):
+    epochs.append(len(state.rows) + 1)
+    return train(state, *given)
+
+loop._train_epoch = counted
+try:
+    runpy.run_module("stages.train", run_name="__main__", alter_sys=True)
+finally:
+    print(epochs[0], epochs[-1], len(epochs))
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_where_it_was(workspace, environment):
+    """With the bytes of one that was not killed, and by the steps of the epochs that were left."""
+    changed(workspace, epochs=400)
+    env = environment | {"PYTHONPATH": str(ROOT)}
+
+    def start():
+        return subprocess.Popen(
+            [sys.executable, "-c", COUNTED, *arguments("train")],
+            cwd=workspace,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def finish(process):
+        printed, errors = process.communicate()
+        assert process.returncode == 0, errors
+        return printed.split(), errors
+
+    assert finish(start()) == (["1", "400", "400"], "")
+    undisturbed = bytes_of(workspace)
+    assert list((workspace / ".checkpoints").iterdir()) == []
+    shutil.rmtree(workspace / "models/vae")
+    process = start()
+    while not list((workspace / ".checkpoints").glob("*.checkpoint")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    assert not (workspace / "models/vae").exists()
+    printed, errors = finish(start())
+    (line,) = errors.splitlines()
+    epoch = int(re.fullmatch(r"vae: resumes after epoch (\d+) of 400", line).group(1))
+    assert 0 < epoch < 400
+    assert printed == [str(epoch + 1), "400", str(400 - epoch)]
+    again = bytes_of(workspace)
+    for name in ("weights.safetensors", "history.csv"):
+        path = Path("models/vae") / name
+        assert again[path] == undisturbed[path]
+    assert list((workspace / ".checkpoints").iterdir()) == []
+
+
+KEYED = [
+    {"seed": 1},
+    {"latent_dim": 4},
+    {"epochs": 3},
+    {"batch_size": 32},
+    {"learning_rate": 0.001},
+    {"pixel_range": "symmetric"},
+    {"threads": 2},
+    {"arithmetic": "native"},
+    {"train": {"optimizer": "adamw"}},
+    {"train": {"scheduler": "cosine"}},
+    {"train": {"initialization": "glorot"}},
+    {"models": {"beta": 2.0}},
+]
+
+
+def test_every_param_of_train_is_part_of_the_key_of_its_checkpoints(workspace, monkeypatch):
+    """All that dvc.yaml declares, but the device, of which a test has one only."""
+    declared = {name.partition(".")[0] for name in STAGES["train"]["params"]} - {"device"}
+    assert {name for change in KEYED for name in change} == declared
+    text = (workspace / "params.yaml").read_text()
+    keys = []
+
+    def stopped(*given):
+        keys.append(given[-1].key)
+        raise LatentlabError("stopped before the first step")
+
+    monkeypatch.setattr(importlib.import_module("stages.train"), "fit", stopped)
+    for change in ({}, {}, *KEYED):
+        params = yaml.safe_load(text)
+        # A loss that takes both pixel ranges.
+        params["models"]["vae"] |= {"loss": "mse"} | change.get("models", {})
+        for key, value in change.items():
+            if key == "train":
+                params["train"] |= value
+            elif key != "models":
+                params[key] = value
+        params["run_models"] = ["vae"]
+        (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+        assert "stopped" in str(invoke("train").exception)
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 1 + len(KEYED)

@@ -48,3 +48,26 @@ def test_a_history_of_another_version_is_refused_by_its_column(tmp_path):
     (tmp_path / "history.csv").write_text("epoch,train_total,train_reconstruction,kept\n1,2,2,1\n")
     with pytest.raises(LatentlabError, match=r"history\.csv: .*is_best"):
         read_history(tmp_path / "history.csv")
+
+
+HEADER = "epoch,train_total,train_reconstruction,is_best"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        ["1,nan,2,1"],
+        ["1,inf,2,1"],
+        ["1,word,2,1"],
+        ["2,2,2,1"],
+        ["1,2,2,0"],
+        ["1,2,2,1", "2,2,2,1"],
+        ["1,2,2,0", "1,2,2,1"],
+        ["1,2,,1"],
+    ],
+)
+def test_a_table_that_is_no_history_is_refused(rows, tmp_path):
+    (tmp_path / "history.csv").write_text("\n".join([HEADER, *rows, ""]))
+    with pytest.raises(LatentlabError, match=r"history\.csv: expected one row of finite losses"):
+        read_history(tmp_path / "history.csv")

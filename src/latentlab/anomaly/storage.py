@@ -15,6 +15,7 @@ from latentlab.anomaly.detector import (
     only_means,
 )
 from latentlab.anomaly.settings import AnomalyScore
+from latentlab.digests import undamaged, with_digest
 from latentlab.errors import LatentlabError
 from latentlab.files import read_npz, write_npz
 from latentlab.mixture.mixture import mixture_arrays, mixture_from_arrays
@@ -44,7 +45,7 @@ def save_detector(detector: AnomalyDetector, path: Path) -> None:
     }
     of_mixture = mixture_arrays(detector.mixture)
     arrays |= {MIXTURE_PREFIX + name: array for name, array in of_mixture.items()}
-    write_npz(path, arrays)
+    write_npz(path, with_digest(arrays))
 
 
 def load_detector(path: Path) -> AnomalyDetector:
@@ -89,6 +90,7 @@ def _detector_from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> AnomalyDete
         raise ValueError(f"headline {headline!r}")
     if not 0 <= n_neighbors < count:
         raise ValueError(f"n_neighbors {n_neighbors} of {count} train latents")
+    undamaged(arrays)
     if threshold < median or any(scale.floor <= 0 or scale.std <= 0 for scale in scales):
         raise ValueError("a threshold below the median, or a scale that is not positive")
     return AnomalyDetector(

@@ -1,11 +1,17 @@
 """Batches: their order, and the conversion of bytes to pixels on the device."""
 
+import math
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
+from latentlab.arrays import Shape
+from latentlab.memory import FLOAT32, rows_at_once
 from latentlab.pixels import PIXEL_BOUNDS, PixelRange
+
+# Below some ten rows, a forward pass rounds differently than above.
+SMALLEST_BATCH = 64
 
 
 def to_pixels(images: Tensor, pixel_range: PixelRange, device: torch.device) -> Tensor:
@@ -57,6 +63,29 @@ def in_order(images: Tensor, labels: Tensor, batch_size: int) -> Iterator[tuple[
         batch_size: Images per batch.
     """
     yield from zip(images.split(batch_size), labels.split(batch_size), strict=True)
+
+
+def pad_batch(batch: Tensor, shape: Shape) -> Tensor:
+    """Repeat the last row of a small batch until there are 64 rows.
+
+    So what a model makes of an image does not depend on how many others it is computed with.
+
+    Args:
+        batch: Shape ``(B, ...)``: images, or what belongs to each, such as latents or labels.
+        shape: Channels, height and width of an image; of images so large that 64 do not fit into
+            a chunk of memory, there will be as many rows as fit.
+
+    Returns:
+        Shape ``(max(B, 64), ...)``; an empty batch stays empty.
+
+    Example:
+        >>> len(pad_batch(torch.zeros(3, 2), (1, 28, 28)))
+        64
+    """
+    missing = rows_at_once(FLOAT32 * math.prod(shape), SMALLEST_BATCH) - len(batch)
+    if missing <= 0 or len(batch) == 0:
+        return batch
+    return torch.cat([batch, batch[-1:].expand(missing, *batch.shape[1:])])
 
 
 def shuffled(

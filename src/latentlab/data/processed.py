@@ -1,6 +1,7 @@
 """The processed data set on disk: images and labels of each split, and ``about.json``."""
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -8,14 +9,16 @@ from pathlib import Path
 from typing import NamedTuple, final
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from latentlab.arrays import Bytes, Integers, Shape, Split
-from latentlab.errors import LatentlabError
+from latentlab.errors import LatentlabError, cut
 from latentlab.files import REMEDY, ArrayWriter, read_array, read_json, write_array, write_json
 
 IMAGES = "images.npy"
 LABELS = "labels.npy"
 INTENSITIES = "intensities.npy"
+ABOUT = "about.json"
 
 
 @final
@@ -151,11 +154,12 @@ def read_about(path: Path) -> About:
     """
     content = read_json(path)
     try:
-        if not all(isinstance(name, str) for name in content["class_names"]):
-            raise TypeError("class names are not text")
-        lists = {key: tuple(content[key]) for key in ("class_names", "unreadable")}
-        return About(**{**content, **lists})
-    except (TypeError, KeyError) as error:
+        if content.keys() != About.__annotations__.keys():
+            raise ValueError(f"expected the keys {', '.join(About.__annotations__)}")
+        # Of JSON, because strict validation takes its lists for tuples, and nothing else.
+        return TypeAdapter(About).validate_json(json.dumps(content), strict=True)
+    except (ValueError, AttributeError) as error:
+        reason = str(error).replace("\n", " ")
         raise LatentlabError(
-            f"{path}: not the description of a processed data set ({error}); {REMEDY}"
+            f"{path}: not the description of a processed data set ({cut(reason)}); {REMEDY}"
         ) from error

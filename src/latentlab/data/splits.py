@@ -1,16 +1,16 @@
 """Division of a data set into train, validation, test and anomalies, stratified and seeded."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import NamedTuple, final
 
 import numpy as np
-from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from latentlab.arrays import NO_CLASS, Bytes, Indices, Integers, Split
 from latentlab.data.sources.base import DataSet, ImageSource
-from latentlab.errors import LatentlabError, choices
-from latentlab.randomness import stream_seed
+from latentlab.data.subsets import split_off, stratified_subset
+from latentlab.errors import LISTED, LatentlabError, choices, cut, printable, quoted
 
 
 @final
@@ -103,10 +103,10 @@ def split(dataset: DataSet, options: SplitOptions, other: DataSet | None = None)
             drawn.
     """
     classes = _choose_classes(dataset.class_names, options)
-    train, validation, test = _split_normal(dataset, classes, options)
+    train, validation, test = _within_limit(dataset, classes, options)
     missing = [code for code in classes.normal if classes.label[code] not in train.labels]
     if missing:
-        names = ", ".join(dataset.class_names[code] for code in missing)
+        names = ", ".join(cut(printable(dataset.class_names[code])) for code in missing[:LISTED])
         raise LatentlabError(
             f"data.classes: found no training image of {names}; add some, or name "
             "the other classes in data.classes"
@@ -120,87 +120,6 @@ def split(dataset: DataSet, options: SplitOptions, other: DataSet | None = None)
             "anomalies": _anomalies(dataset, other, classes, options),
         },
     )
-
-
-def split_off(
-    indices: Indices,
-    labels: Integers,
-    fraction: float,
-    seed: int,
-    key: str,
-    groups: Integers | None = None,
-) -> tuple[Indices, Indices]:
-    """Split indices in two, each class in proportion, or no group in both.
-
-    Args:
-        indices: What to split, shape ``(n,)``.
-        labels: Class of every image of the source, shape ``(N,)``.
-        fraction: Share of the second part, in ``[0, 1)``; of the groups where there are some.
-        seed: Of the shuffle.
-        key: The param that gives the fraction, for the message of an error.
-        groups: Group of every image of the source, shape ``(N,)``; ``None`` without groups.
-
-    Returns:
-        The remaining indices and those split off, each in ascending order.
-
-    Raises:
-        LatentlabError: If a class is too small to be in both parts.
-    """
-    if fraction == 0:
-        return indices, indices[:0]
-    try:
-        if groups is None:
-            first, second = train_test_split(
-                indices,
-                test_size=fraction,
-                random_state=stream_seed(seed, key),
-                stratify=labels[indices],
-            )
-        else:
-            shuffle = GroupShuffleSplit(1, test_size=fraction, random_state=stream_seed(seed, key))
-            ((rows, rows_off),) = shuffle.split(indices, groups=groups[indices])
-            first, second = indices[rows], indices[rows_off]
-    except ValueError as error:
-        raise LatentlabError(
-            f"{key}: {fraction} of {len(indices)} images cannot be split off with every class in "
-            f"both parts ({error}); change the fraction, or give more images"
-        ) from error
-    return np.sort(first), np.sort(second)
-
-
-def stratified_subset(indices: Indices, labels: Integers, limit: int | None, seed: int) -> Indices:
-    """Draw at most ``limit`` of the indices, each class in proportion and with one or more.
-
-    Args:
-        indices: What to choose from, shape ``(n,)``.
-        labels: Class of every image of the source, shape ``(N,)``.
-        limit: Largest number of indices; ``None`` for all.
-        seed: Of the draw.
-
-    Returns:
-        The chosen indices in ascending order.
-
-    Raises:
-        LatentlabError: If the limit is smaller than the number of classes.
-    """
-    if limit is None or len(indices) <= limit:
-        return indices
-    classes, counts = np.unique(labels[indices], return_counts=True)
-    if limit < len(classes):
-        raise LatentlabError(
-            f"data.limit: found {limit}, but the images are of {len(classes)} classes; give "
-            f"{len(classes)} or more"
-        )
-    # Largest remainders, an image at a time: each to the class that is furthest below its share.
-    shares, sizes = counts * (limit / counts.sum()), np.ones(len(classes), int)
-    for _ in range(limit - len(classes)):
-        sizes[np.argmax(shares - sizes)] += 1
-    rng = np.random.default_rng(stream_seed(seed, "data.limit"))
-    chosen = [
-        rng.choice(indices[labels[indices] == code], size, replace=False)
-        for code, size in zip(classes, sizes, strict=True)
-    ]
-    return np.sort(np.concatenate(chosen))
 
 
 def _choose_classes(names: Sequence[str], options: SplitOptions) -> _Classes:
@@ -225,8 +144,30 @@ def _codes(classes: Sequence[int | str], names: Sequence[str], key: str) -> list
             codes.append(name)
         else:
             allowed = choices(str(name), names) if names else "the data set has no classes"
-            raise LatentlabError(f"{key}: unknown class {name!r}; {allowed}")
+            raise LatentlabError(f"{key}: unknown class {quoted(name)}; {allowed}")
     return sorted(set(codes))
+
+
+def _within_limit(
+    dataset: DataSet, classes: _Classes, options: SplitOptions
+) -> tuple[Part, Part, Part]:
+    """As ``_split_normal``, with an error that names the limit where that alone is too small."""
+    try:
+        return _split_normal(dataset, classes, options)
+    except LatentlabError as error:
+        limit = enough = options.limit
+        if limit is None or enough is None:
+            raise
+        # Without a limit, what else is wrong is an error of its own.
+        _split_normal(dataset, classes, replace(options, limit=None))
+        while (enough := 2 * enough) < len(dataset.train):
+            with suppress(LatentlabError):
+                _split_normal(dataset, classes, replace(options, limit=enough))
+                break
+        raise LatentlabError(
+            f"data.limit: found {limit}, too few images for every class to be in train, "
+            f"validation and test; {enough} are enough, or leave it empty for all images"
+        ) from error
 
 
 def _split_normal(

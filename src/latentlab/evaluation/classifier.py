@@ -1,5 +1,6 @@
 """The reference classifier: a small network of a data set's own classes, for its features."""
 
+import math
 from collections.abc import Sequence
 from itertools import chain, count, islice
 from pathlib import Path
@@ -11,8 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from latentlab.arrays import Bytes, Float32s, Integers, Shape
-from latentlab.data.batches import in_order, shuffled, to_pixels
-from latentlab.files import read_array, write_array
+from latentlab.data.batches import in_order, pad_batch, shuffled, to_pixels
+from latentlab.errors import LatentlabError
+from latentlab.files import REMEDY, read_array, write_array
+from latentlab.memory import FLOAT32, rows_at_once
 from latentlab.models import layers
 from latentlab.models.weights import load_weights, save_weights
 from latentlab.randomness import generator
@@ -42,7 +45,7 @@ class Classifier(nn.Module):
         convolutions = layers.conv_encoder(shape, FILTERS, "relu")
         flat = int(np.prod(layers.feature_shape(shape, FILTERS)))
         self.body = convolutions + layers.dense_stack([flat, WIDTH], "relu")
-        self.head = nn.Linear(WIDTH, classes)
+        self.head = layers.Linear(WIDTH, classes)
 
     @property
     def device(self) -> torch.device:
@@ -104,7 +107,17 @@ def load_reference(
         return None
     classifier = Classifier(shape, len(class_names)).to(device)
     load_weights(classifier, folder / WEIGHTS)
-    return Reference(classifier, read_array(folder / FEATURES))
+    features = read_array(folder / FEATURES)
+    if (
+        features.shape != (len(features.reshape(-1)) // WIDTH, WIDTH)
+        or features.dtype != np.float32
+        or not np.isfinite(features).all()
+    ):
+        raise LatentlabError(
+            f"{folder / FEATURES}: found {features.dtype} of shape {features.shape}, expected "
+            f"finite float32 of shape (N, {WIDTH}); {REMEDY}"
+        )
+    return Reference(classifier, features)
 
 
 def train_classifier(
@@ -144,9 +157,11 @@ def classify(classifier: Classifier, images: Bytes | Float32s) -> Classified:
     classifier.eval()
     device, features, classes = classifier.device, [], []
     tensor = torch.from_numpy(np.asarray(images))
-    for batch, _ in in_order(tensor, torch.zeros(len(tensor)), BATCH_IN_ORDER):
-        is_bytes = batch.dtype == torch.uint8
-        found = classifier(to_pixels(batch, "unit", device) if is_bytes else batch.to(device))
+    rows = rows_at_once(FLOAT32 * math.prod(images.shape[1:]), BATCH_IN_ORDER)
+    for batch, _ in in_order(tensor, torch.zeros(len(tensor)), rows):
+        padded, is_bytes = pad_batch(batch, images.shape[1:]), batch.dtype == torch.uint8
+        found = classifier(to_pixels(padded, "unit", device) if is_bytes else padded.to(device))
+        found = found[: len(batch)]
         features.append(found.cpu())
         classes.append(classifier.head(found).argmax(1).cpu())
     return Classified(torch.cat(features).numpy(), torch.cat(classes).numpy())

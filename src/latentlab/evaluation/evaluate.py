@@ -22,7 +22,7 @@ from latentlab.evaluation.clustering import (
     transductive_scores,
 )
 from latentlab.evaluation.generation import CLASS_AGREEMENT, sample_scores
-from latentlab.evaluation.importance import IMAGES, importance_bounds
+from latentlab.evaluation.importance import images_at_once, importance_bounds
 from latentlab.evaluation.intervals import Bootstrap
 from latentlab.evaluation.latent import latent_scores
 from latentlab.evaluation.likelihood import importance_scores, is_likelihood, likelihood_scores
@@ -127,7 +127,8 @@ def _model_scores(
         batches = importance_bounds(
             model, images, n_samples=settings.importance_samples, seed=bootstrap.seed
         )
-        bounds = np.concatenate(list(progress(batches, total=-(-len(images) // IMAGES))))
+        total = -(-len(images) // images_at_once(model.shape))
+        bounds = np.concatenate(list(progress(batches, total=total)))
         density = None if model.loss_name == "bernoulli" else model.pixel_range
         yield from importance_scores(bounds, images[0].size, density, bootstrap)
     yield from latent_scores(test)
@@ -221,16 +222,13 @@ def _components(mixture: Mixture, latents: Latents) -> Integers:
     return mixture.predict(latents.mean) if len(latents.mean) else np.zeros(0, np.int64)
 
 
-def _confusion(run: Run, components: Integers) -> pd.DataFrame | None:
+def _confusion(run: Run, components: Integers) -> Integers | None:
     """Test images by true and predicted class; ``None`` where there is one class or none."""
-    names = list(run.class_names)
-    if len(names) < 2:
+    classes = len(run.class_names)
+    if classes < 2:
         return None
     predicted = run.mixture.component_class[components]
-    counts = classification.confusion(run.splits["test"].labels, predicted, len(names))
-    return pd.DataFrame(
-        counts, index=pd.Index(names, name="actual"), columns=pd.Index([*names, "none"])
-    )
+    return classification.confusion(run.splits["test"].labels, predicted, classes)
 
 
 def _roc(normal: Scores, anomalous: Scores) -> pd.DataFrame | None:

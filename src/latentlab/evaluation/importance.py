@@ -6,15 +6,22 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from latentlab.arrays import Array, Bytes
+from latentlab.arrays import Array, Bytes, Shape
 from latentlab.data.batches import to_pixels
+from latentlab.memory import FLOAT32, rows_at_once
 from latentlab.models.base import ImageModel
 from latentlab.randomness import generator
+from latentlab.tensors import exp
 
 # Latents decoded at once: few enough for the processor's cache, whatever the number of samples;
-# four times as many take a fifth longer.
+# four times as many take a fifth longer. Of very large images both are fewer.
 ROWS = 500
 IMAGES = 20
+
+
+def images_at_once(shape: Shape) -> int:
+    """Number of images of a shape whose bounds are computed, and yielded, at once."""
+    return rows_at_once(FLOAT32 * math.prod(shape), IMAGES)
 
 
 @torch.no_grad()
@@ -44,12 +51,13 @@ def importance_bounds(
     """
     model.eval()
     noise = generator(seed, "importance samples", model.device)
-    for batch in torch.from_numpy(images).split(IMAGES):
+    rows = rows_at_once(FLOAT32 * math.prod(model.shape), ROWS)
+    for batch in torch.from_numpy(images).split(images_at_once(model.shape)):
         pixels = to_pixels(batch, model.pixel_range, model.device)
         mean, log_var = model.posterior(pixels)
         assert log_var is not None
         totals = torch.full((len(pixels),), -math.inf, dtype=torch.float64, device=model.device)
-        at_once = max(1, ROWS // len(pixels))
+        at_once = max(1, rows // len(pixels))
         for done in range(0, n_samples, at_once):
             count = min(at_once, n_samples - done)
             weights = _log_weights(model, pixels, mean, log_var, count, noise)
@@ -67,7 +75,7 @@ def _log_weights(
 ) -> Tensor:
     """Log-weights of some posterior samples of each image, float64 of shape ``(count, B)``."""
     draws = torch.randn((count, *mean.shape), generator=noise, device=mean.device)
-    latents = mean + torch.exp(0.5 * log_var) * draws
+    latents = mean + exp(0.5 * log_var) * draws
     repeated = pixels.repeat(count, 1, 1, 1)
     nll = model.reconstruction_loss(latents.flatten(0, 1), repeated).view(count, -1)
     # The normalizing constants of prior and posterior cancel.

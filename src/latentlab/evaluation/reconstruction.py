@@ -1,14 +1,17 @@
 """Reconstruction metrics: how close reconstructions come to their images, in ``[0, 1]``."""
 
+import math
+
 import numpy as np
 from skimage.metrics import structural_similarity
 
 from latentlab.arrays import Array, Bytes, Float32s
 from latentlab.evaluation.intervals import Bootstrap
 from latentlab.evaluation.metric import Metric, Score
+from latentlab.memory import FLOAT32, rows_at_once
 from latentlab.pixels import PixelRange, to_range, to_unit
 
-# Images compared at a time, which bounds memory.
+# Images compared at a time, of very large ones fewer.
 CHUNK = 1000
 
 MSE = Metric(
@@ -110,8 +113,9 @@ def reconstruction_scores(
         bootstrap: Of the intervals.
     """
     errors, similarities = [], []
-    for start in range(0, len(images), CHUNK):
-        chunk = slice(start, start + CHUNK)
+    rows = rows_at_once(FLOAT32 * math.prod(images.shape[1:]), CHUNK)
+    for start in range(0, len(images), rows):
+        chunk = slice(start, start + rows)
         originals = to_range(images[chunk], "unit")
         copies = to_unit(reconstructions[chunk], pixel_range)
         errors.append(mse(originals, copies))

@@ -1,15 +1,18 @@
 """Samples of a trained model, in the features of the reference classifier."""
 
+import math
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from latentlab.arrays import Float32s, Mask
-from latentlab.evaluation.classifier import Classifier, classify
+from latentlab.arrays import NO_CLASS, Array, Float32s, Floats, Mask
+from latentlab.evaluation.classifier import BATCH_IN_ORDER, Classified, Classifier, classify
+from latentlab.memory import FLOAT32, rows_at_once
 from latentlab.mixture.mixture import Mixture
 from latentlab.models.base import ImageModel
 from latentlab.randomness import stream_seed
-from latentlab.sampling import sample_mixture, sample_prior
+from latentlab.sampling import decode_unit
 
 
 class Samples(NamedTuple):
@@ -40,16 +43,34 @@ def draw_samples(
         seed: Of the draws.
     """
     rng = np.random.default_rng(stream_seed(seed, "samples"))
+    decoded = partial(_classify_decoded, model, classifier)
     prior = agreement = None
     if model.is_variational:
-        prior = classify(classifier, sample_prior(model, n_samples, rng)).features
-    drawn = classify(classifier, sample_mixture(model, mixture, n_samples, rng)).features
+        prior = decoded(_draws(model, n_samples, rng)).features
+    drawn = decoded(mixture.sample(n_samples, rng)).features
     if model.classes:
         per_class = -(-n_samples // model.classes)
         agreement = np.concatenate(
             [
-                classify(classifier, sample_prior(model, per_class, rng, label)).classes == label
+                decoded(_draws(model, per_class, rng), label).classes == label
                 for label in range(model.classes)
             ]
         )
     return Samples(prior, drawn, agreement)
+
+
+def _draws(model: ImageModel, n: int, rng: np.random.Generator) -> Array:
+    """Draws of the prior, shape ``(n, D)``."""
+    return rng.standard_normal((n, model.latent_dim))
+
+
+def _classify_decoded(
+    model: ImageModel, classifier: Classifier, latents: Floats, label: int = NO_CLASS
+) -> Classified:
+    """What the classifier makes of decoded latents, without all images in memory at once."""
+    rows = rows_at_once(FLOAT32 * math.prod(model.shape), BATCH_IN_ORDER)
+    parts = [
+        classify(classifier, decode_unit(model, latents[start : start + rows], label))
+        for start in range(0, len(latents), rows)
+    ]
+    return Classified(*map(np.concatenate, zip(*parts, strict=True)))

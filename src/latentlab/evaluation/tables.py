@@ -3,7 +3,7 @@
 ================== =========================== ==============================================
 scores.csv         one row per metric          group, metric, value, low, high
 images.csv         one row per image           test, then anomalies; see ``image_table``
-confusion.csv      one row per true class      test images by predicted class, and ``none``
+confusion.csv      one row per pair of labels  actual, predicted (-1 for none), images
 roc.csv            one row per point           score, false_positive_rate, true_positive_rate
 precision_recall   one row per point           recall, precision of the headline anomaly score
 dimensions.csv     one row per latent          dimension, mean_variance; kl if variational
@@ -17,10 +17,11 @@ from typing import final
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from latentlab.anomaly.settings import AnomalyScore
-from latentlab.arrays import Array, Float32s, Integers, Split
-from latentlab.errors import LatentlabError
+from latentlab.arrays import NO_CLASS, Array, Float32s, Integers, Split
+from latentlab.errors import LatentlabError, quoted
 from latentlab.evaluation.metric import Score
 from latentlab.files import REMEDY
 from latentlab.tables import read_table
@@ -33,6 +34,9 @@ PRECISION_RECALL = "precision_recall.csv"
 DIMENSIONS = "dimensions.csv"
 
 SCORE_COLUMNS = Score._fields
+ROC_COLUMNS = ("score", "false_positive_rate", "true_positive_rate")
+# Columns of names; all others hold numbers.
+WORDS = ("split", "score")
 IMAGE_COLUMNS = ("split", "label", "component", "predicted", "squared_error", "anomaly_score")
 # A column of images.csv per anomaly score, such as score_density.
 SCORE_PREFIX = "score_"
@@ -46,8 +50,8 @@ class Evaluated:
     Attributes:
         scores: Columns group, metric, value, low, high.
         images: Columns of ``image_table``, one row per image: test, then anomalies.
-        confusion: Test images by true class (index ``actual``) and predicted class, the last
-            column ``none``; ``None`` without classes.
+        confusion: Test images by true and predicted class, shape ``(classes, classes + 1)``, the
+            last column for no class; ``None`` without classes.
         roc: Columns score, false_positive_rate, true_positive_rate; ``None`` without anomalies.
         precision_recall: Columns recall, precision; ``None`` without anomalies.
         dimensions: Columns dimension, mean_variance, and kl for a variational model.
@@ -55,7 +59,7 @@ class Evaluated:
 
     scores: pd.DataFrame
     images: pd.DataFrame
-    confusion: pd.DataFrame | None
+    confusion: Integers | None
     roc: pd.DataFrame | None
     precision_recall: pd.DataFrame | None
     dimensions: pd.DataFrame
@@ -139,7 +143,7 @@ def write_evaluated(folder: Path, evaluated: Evaluated) -> None:
     evaluated.images.to_csv(folder / IMAGES, index=False)
     evaluated.dimensions.to_csv(folder / DIMENSIONS, index=False, float_format="%.6g")
     if evaluated.confusion is not None:
-        evaluated.confusion.to_csv(folder / CONFUSION, index_label="actual")
+        _pairs(evaluated.confusion).to_csv(folder / CONFUSION, index=False)
     for name, curve in ((ROC, evaluated.roc), (PRECISION_RECALL, evaluated.precision_recall)):
         if curve is not None:
             curve.to_csv(folder / name, index=False, float_format="%.5f")
@@ -151,14 +155,47 @@ def read_evaluated(folder: Path) -> Evaluated:
     Raises:
         LatentlabError: If a table is missing or damaged.
     """
-    images = read_table(folder / IMAGES, *IMAGE_COLUMNS)
+    images = _read_numbers(folder / IMAGES, *IMAGE_COLUMNS)
     confusion, roc = folder / CONFUSION, folder / ROC
     curve = folder / PRECISION_RECALL
     return Evaluated(
         scores=read_scores(folder / SCORES),
         images=images.astype({"squared_error": np.float32}),
-        confusion=read_table(confusion, "none", index="actual") if confusion.exists() else None,
-        roc=read_table(roc, "score", "true_positive_rate") if roc.exists() else None,
-        precision_recall=read_table(curve, "recall", "precision") if curve.exists() else None,
-        dimensions=read_table(folder / DIMENSIONS, "dimension", "mean_variance"),
+        confusion=_read_confusion(confusion) if confusion.exists() else None,
+        roc=_read_numbers(roc, *ROC_COLUMNS) if roc.exists() else None,
+        precision_recall=_read_numbers(curve, "recall", "precision") if curve.exists() else None,
+        dimensions=_read_numbers(folder / DIMENSIONS, "dimension", "mean_variance"),
+    )
+
+
+def _read_numbers(path: Path, *columns: str) -> pd.DataFrame:
+    """A table with rows, of numbers in every column that holds no names."""
+    frame = read_table(path, *columns)
+    words = [c for c in frame if c not in WORDS and not is_numeric_dtype(frame[c])]
+    if words or frame.empty:
+        raise LatentlabError(
+            f"{path}: expected rows of numbers, found "
+            f"{'text in ' + quoted(words[0]) if len(frame) else 'no row'}; {REMEDY}"
+        )
+    return frame
+
+
+def _pairs(counts: Integers) -> pd.DataFrame:
+    """Every true label with every predicted one, and how many images have both."""
+    actual, predicted = np.indices(counts.shape).reshape(2, -1)
+    predicted[predicted == len(counts)] = NO_CLASS
+    return pd.DataFrame({"actual": actual, "predicted": predicted, "images": counts.ravel()})
+
+
+def _read_confusion(path: Path) -> Integers:
+    """Counts as ``Evaluated.confusion`` holds them."""
+    table = read_table(path, "actual", "predicted", "images")
+    classes = int(len(table) ** 0.5)
+    images = table["images"].to_numpy()
+    if images.dtype == np.int64 and len(images) == classes * (classes + 1):
+        counts: Integers = images.reshape(classes, classes + 1)
+        if _pairs(counts).equals(table):
+            return counts
+    raise LatentlabError(
+        f"{path}: found {len(table)} rows, expected one for every pair of labels; {REMEDY}"
     )

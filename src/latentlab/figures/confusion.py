@@ -7,7 +7,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from latentlab.figures.context import FigureContext, FigureOf
-from latentlab.figures.style import INK, new_figure
+from latentlab.figures.style import INK, as_text, new_figure
 
 
 def confusion_matrix(
@@ -21,7 +21,8 @@ def confusion_matrix(
         class_names: One a class.
         title: Above the matrix.
     """
-    columns = [*class_names, "none"]
+    names = [as_text(name) for name in class_names]
+    columns = [*names, "no class"]
     if counts[:, -1].sum() == 0:
         counts, columns = counts[:, :-1], columns[:-1]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -34,8 +35,11 @@ def confusion_matrix(
             column, row, str(count), ha="center", va="center", color=shade if count else "#bbbbbb"
         )
     longest = max(map(len, columns))
-    axes.set_xticks(range(len(columns)), columns, rotation=45 if longest > 3 else 0)
-    axes.set_yticks(range(len(class_names)), class_names)
+    axes.set_xticks(range(len(columns)), columns)
+    if longest > 3:
+        for label in axes.get_xticklabels():
+            label.set(rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(names)), names)
     axes.set_xlabel("class that the image's component is assigned to")
     axes.set_ylabel("true class")
     figure.colorbar(image, ax=axes, label="share of the true class")
@@ -49,7 +53,7 @@ def confusion(context: FigureContext) -> Figure:
     assert counts is not None
     accuracy = context.evaluated.score("classification", "accuracy")
     title = context.title(f"classes by the mixture, accuracy {accuracy:.3f} on test")
-    return confusion_matrix(counts.to_numpy(), context.run.class_names, title)
+    return confusion_matrix(counts, context.run.class_names, title)
 
 
 FIGURES = (FigureOf("confusion", confusion, lambda c: c.evaluated.confusion is not None),)

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from latentlab.data.processed import ImageSplit
 from latentlab.figures.grids import image_grid
 from latentlab.figures.settings import PlotSettings
+from latentlab.figures.style import as_text
 from latentlab.pixels import to_range
 
 # Rows of a data set without classes.
@@ -26,7 +27,7 @@ def training_images(
             shown = indices[start : start + settings.examples]
             if len(shown):
                 rows.append(to_range(train.images[shown], "unit"))
-                names.append(class_names[label] if label >= 0 else "")
+                names.append(as_text(class_names[label]) if label >= 0 else "")
     by_class = " by class" if class_names else ""
     return image_grid(rows, names, f"{dataset}: training images{by_class}", settings.colormap)
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
 from latentlab.figures.context import FigureContext, FigureOf
-from latentlab.figures.style import INK, color, marker, new_figure
+from latentlab.figures.style import INK, as_text, color, marker, new_figure
 from latentlab.latents.projection import tsne
 
 Array = npt.NDArray[np.float64]
@@ -163,7 +163,7 @@ def latent_densities(
             weights=np.full((labels == label).sum(), 1 / (len(values) * (edges[1] - edges[0]))),
             color=INK if label < 0 else color(label),
             alpha=0.45,
-            label="images" if label < 0 else class_names[label],
+            label="images" if label < 0 else as_text(class_names[label]),
         )
     at = np.linspace(low, high, CURVE_POINTS)
     total = np.zeros_like(at)
@@ -192,7 +192,7 @@ def component_name(index: int, assigned: int, class_names: Sequence[str]) -> str
         >>> component_name(3, 1, ["cat", "dog"]), component_name(3, -1, [])
         ('3: dog', '3')
     """
-    return f"{index}: {class_names[assigned]}" if assigned >= 0 else str(index)
+    return f"{index}: {as_text(class_names[assigned])}" if assigned >= 0 else str(index)
 
 
 def _scatter(
@@ -215,7 +215,7 @@ def _scatter(
             linewidths=0,
             color=INK if label < 0 else color(label),
             marker="o" if label < 0 else marker(label),
-            label="images" if label < 0 else class_names[label],
+            label="images" if label < 0 else as_text(class_names[label]),
         )
     if misassigned.any():
         axes.scatter(

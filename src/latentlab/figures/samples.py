@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from latentlab.figures.context import FigureContext, FigureOf
 from latentlab.figures.grids import decoded_plane
 from latentlab.figures.latent_maps import component_name
+from latentlab.figures.style import as_text
 from latentlab.sampling import decode_unit, sample_mixture, sample_prior
 
 PRIOR_ROWS = 5
@@ -47,7 +48,8 @@ def samples_class(context: FigureContext) -> Figure:
     shape = context.settings.examples, model.latent_dim
     latents = context.rng("samples_class").standard_normal(shape)
     rows = [decode_unit(model, latents, label) for label in range(len(names))]
-    return context.grid(rows, names, "samples by class, one latent per column")
+    labels = [as_text(name) for name in names]
+    return context.grid(rows, labels, "samples by class, one latent per column")
 
 
 def plane(context: FigureContext) -> Figure:

@@ -62,16 +62,26 @@ def curves(contexts: Sequence[FigureContext]) -> pd.DataFrame:
 
 
 def confusion(contexts: Sequence[FigureContext]) -> pd.DataFrame:
-    """Test images by true and predicted class: model, actual, predicted, images, share."""
+    """Test images by true and predicted class: model, actual, predicted, images, share.
+
+    ``predicted`` is empty for no class, and then listed only where there are such images.
+    """
     frames = {}
     for each in contexts:
-        table = each.evaluated.confusion
-        if table is None:
+        counts, names = each.evaluated.confusion, each.run.class_names
+        if counts is None:
             continue
-        long = table.reset_index().melt("actual", var_name="predicted", value_name="images")
-        totals = long.groupby("actual")["images"].transform("sum")
-        long["share"] = (long["images"] / totals.clip(lower=1)).round(4)
-        frames[each.run.name] = long[(long["predicted"] != "none") | (long["images"] > 0)]
+        predicted, actual = np.indices(counts.T.shape).reshape(2, -1)
+        totals = counts.sum(axis=1)[actual].clip(min=1)
+        table = pd.DataFrame(
+            {
+                "actual": [in_page(names[label]) for label in actual],
+                "predicted": [in_page([*names, ""][label]) for label in predicted],
+                "images": counts.T.ravel(),
+                "share": (counts.T.ravel() / totals).round(4),
+            }
+        )
+        frames[each.run.name] = table[(predicted < len(names)) | (table["images"] > 0)]
     return _stack(frames)
 
 
@@ -125,11 +135,24 @@ def latents(contexts: Sequence[FigureContext]) -> pd.DataFrame:
             {
                 "x": points[:, 0],
                 "y": points[:, 1] if points.shape[1] == 2 else 0.0,
-                "class": [names[label] if label >= 0 else "" for label in rows["label"]],
+                "class": [in_page(names[label]) if label >= 0 else "" for label in rows["label"]],
                 "component": rows["component"].to_numpy(),
             }
         )
     return _stack(frames)
+
+
+def in_page(name: str) -> str:
+    r"""A name as a cell of the tables that `dvc plots` copies into a script of its page.
+
+    ``<`` is written as JSON may write it, since ``<!--<script>`` would swallow the rest of the
+    page. The templates of the plots show the name itself.
+
+    Example:
+        >>> print(in_page("<b>"))
+        \u003cb>
+    """
+    return name.replace("\\", r"\u005c").replace("<", r"\u003c")
 
 
 def thin_rows(total: int, count: int) -> Indices:

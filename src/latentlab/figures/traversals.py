@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from latentlab.figures.context import FigureContext, FigureOf
+from latentlab.figures.style import as_text
 from latentlab.latents.paths import (
     class_means,
     class_pairs,
@@ -67,7 +68,7 @@ def arithmetic(context: FigureContext) -> Figure:
             path = steps[:, None] * (means[end] - means[start])
             decoded = decode_unit(run.network(), run.latents["test"].mean[image] + path)
             rows.append(np.concatenate([context.originals([image]), decoded]))
-            names.append(f"{class_names[start]} to {class_names[end]}")
+            names.append(f"{as_text(class_names[start])} to {as_text(class_names[end])}")
     title = "a test image plus 0 to 1.5 times a difference of class means"
     return context.grid(rows, names, title)
 

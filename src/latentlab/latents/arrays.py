@@ -18,6 +18,10 @@ DIMENSIONS = {
     "kl": 1,
     "reconstructions": 4,
 }
+# Name that the digests of what is made from latents have for them.
+LATENTS = "latents"
+# Bounds the memory of what looks at every row.
+ROWS_AT_ONCE = 4096
 
 
 class Errors(NamedTuple):
@@ -78,7 +82,8 @@ def read_latents(folder: Path, count: int | None = None) -> Latents:
         count: Number of images of the split; ``None`` to accept any.
 
     Raises:
-        LatentlabError: If an array is missing or damaged, or does not fit the others.
+        LatentlabError: If an array is missing or damaged, holds a number that is not finite, or
+            does not fit the others.
     """
     arrays: dict[str, Float32s | None] = {}
     for name, dimensions in DIMENSIONS.items():
@@ -92,6 +97,8 @@ def read_latents(folder: Path, count: int | None = None) -> Latents:
                 f"{path}: found {array.dtype} of shape {array.shape}, expected float32 in "
                 f"{dimensions} dimensions; {REMEDY}"
             )
+        if not _is_finite(array):
+            raise LatentlabError(f"{path}: not finite everywhere; {REMEDY}")
         arrays[name] = array
     lengths = {name: len(array) for name, array in arrays.items() if array is not None}
     if len(set(lengths.values())) != 1:
@@ -101,6 +108,13 @@ def read_latents(folder: Path, count: int | None = None) -> Latents:
             f"{folder}: latents of {lengths['mean']} images, but the split has {count}; {REMEDY}"
         )
     latents = Latents(**arrays)  # type: ignore[arg-type]
+    if latents.mean.shape[1] == 0 or (
+        latents.log_var is not None and latents.log_var.shape != latents.mean.shape
+    ):
+        raise LatentlabError(
+            f"{folder}: mean.npy of shape {latents.mean.shape} and log_var.npy do not belong "
+            f"together; {REMEDY}"
+        )
     measured = [latents.squared_error, latents.reconstruction]
     if latents.log_var is not None:
         measured.append(latents.kl)
@@ -110,3 +124,9 @@ def read_latents(folder: Path, count: int | None = None) -> Latents:
             f"reconstruction.npy and, beside log_var.npy, kl.npy belong together; {REMEDY}"
         )
     return latents
+
+
+def _is_finite(array: Float32s) -> bool:
+    """Whether all numbers are finite, read a part at a time."""
+    parts = (array[start : start + ROWS_AT_ONCE] for start in range(0, len(array), ROWS_AT_ONCE))
+    return all(np.isfinite(part).all() for part in parts)

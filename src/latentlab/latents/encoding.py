@@ -1,5 +1,6 @@
 """Images through a trained model, one batch at a time: encode, decode and measure the errors."""
 
+import math
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import torch
 from torch import Tensor
 
 from latentlab.arrays import NO_CLASS, Bytes, Float32s, Floats
-from latentlab.data.batches import in_order, to_pixels
+from latentlab.data.batches import in_order, pad_batch, to_pixels
 from latentlab.files import ArrayWriter
+from latentlab.memory import FLOAT32, rows_at_once
 from latentlab.models.base import ImageModel, Posterior
 from latentlab.models.losses import gaussian_kl
 from latentlab.randomness import generator
@@ -34,7 +36,7 @@ def write_latents(
         folder: Where the arrays go.
         model: Trained.
         images: uint8, shape ``(N, C, H, W)``; rows of the arrays keep their order.
-        batch_size: Images per batch.
+        batch_size: Images per batch; of very large images fewer, as fit into ``memory.CHUNK``.
         seed: Of the posterior samples that are decoded for the reconstruction loss.
         measure: Whether to decode too, and to write the errors and the KL of each image.
         keep_reconstructions: Whether to write ``reconstructions`` too, if decoded.
@@ -44,8 +46,9 @@ def write_latents(
     noise = generator(seed, "posterior samples of encoding", device)
     writers: dict[str, ArrayWriter] = {}
     with ExitStack() as files:
-        for batch in torch.from_numpy(images).split(batch_size):
-            pixels = to_pixels(batch, model.pixel_range, device)
+        rows = rows_at_once(FLOAT32 * math.prod(model.shape), batch_size)
+        for batch in torch.from_numpy(images).split(rows):
+            pixels = to_pixels(pad_batch(batch, model.shape), model.pixel_range, device)
             posterior = model.posterior(pixels)
             results: dict[str, Tensor | None] = {**posterior._asdict()}
             if measure:
@@ -61,7 +64,7 @@ def write_latents(
                     shape = (len(images), *values.shape[1:])
                     writer = ArrayWriter(folder / f"{name}.npy", shape, np.float32)
                     writers[name] = files.enter_context(writer)
-                writers[name].write(values.cpu().numpy())
+                writers[name].write(values[: len(batch)].cpu().numpy())
 
 
 def _loss_terms(
@@ -88,7 +91,7 @@ def decode(
         model: Trained.
         latents: Shape ``(N, D)``.
         label: Class to decode as, for a conditional model; ``NO_CLASS`` for none.
-        batch_size: Latents per batch; bounds memory.
+        batch_size: Latents per batch, which bounds memory; fewer where images are very large.
 
     Returns:
         Pixels in the model's range, shape ``(N, C, H, W)``.
@@ -97,9 +100,11 @@ def decode(
     device = model.device
     codes = torch.from_numpy(np.asarray(latents, dtype=np.float32))
     labels = torch.full((len(codes),), label)
-    batches = [
-        model.decode(batch.to(device), classes.to(device)).cpu()
-        for batch, classes in in_order(codes, labels, batch_size)
-    ]
+    batches = []
+    rows = rows_at_once(FLOAT32 * math.prod(model.shape), batch_size)
+    for batch, classes in in_order(codes, labels, rows):
+        padded = (pad_batch(each, model.shape).to(device) for each in (batch, classes))
+        decoded = model.decode(*padded)
+        batches.append(decoded[: len(batch)].cpu())
     images: Float32s = torch.cat(batches).numpy()
     return images

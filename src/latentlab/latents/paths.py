@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from latentlab.arrays import Array, Floats, Indices, Integers
-from latentlab.errors import LatentlabError, choices
+from latentlab.errors import LatentlabError, choices, quoted
 from latentlab.latents.arrays import Latents
 from latentlab.latents.statistics import kl_by_dimension, mean_variance
 
@@ -169,5 +169,5 @@ def class_pairs(
     for name in (name for pair in names for name in pair):
         if name not in class_names:
             known = choices(name, class_names)
-            raise LatentlabError(f"plot.directions: unknown class {name!r}; {known}")
+            raise LatentlabError(f"plot.directions: unknown class {quoted(name)}; {known}")
     return [(class_names.index(start), class_names.index(end)) for start, end in names]

@@ -215,7 +215,9 @@ def _assigned(
     gaussians = fit.gaussians
     k = len(gaussians.weights)
     order = np.argsort(-gaussians.weights, kind="stable")
-    components = np.argsort(order)[gaussians.log_joint(points).argmax(axis=1)]
+    position = np.empty(k, np.int64)
+    position[order] = np.arange(k)
+    components = position[gaussians.log_joint(points).argmax(axis=1)]
     counts = count_classes(components, labels, n_components=k, classes=classes)
     tied = gaussians.covariance_type == "tied"
     return Mixture(

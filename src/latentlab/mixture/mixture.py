@@ -9,9 +9,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp
 
-from latentlab.arrays import Array, Floats, Integers
+from latentlab.arrays import NO_CLASS, Array, Floats, Integers
+from latentlab.digests import file_digest, not_made_from, undamaged, with_digest
 from latentlab.files import read_npz, write_npz
 from latentlab.mixture.em import Gaussians
+
+# Name of the file in a model's folder.
+MIXTURE = "mixture.npz"
+# Names of the digests of files that the mixture belongs to begin with this.
+DIGEST_PREFIX = "sha256_of_"
 
 
 @final
@@ -177,18 +183,42 @@ def mixture_from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> Mixture:
     return mixture
 
 
-def save_mixture(mixture: Mixture, path: Path) -> None:
-    """Write a mixture as ``.npz``, without pickle."""
-    write_npz(path, mixture_arrays(mixture))
+def save_mixture(
+    mixture: Mixture, path: Path, belongs_to: Mapping[str, Path] | None = None
+) -> None:
+    """Write a mixture as ``.npz``, without pickle.
+
+    Args:
+        mixture: The mixture.
+        path: The file.
+        belongs_to: Files whose digests are kept with the mixture, by name, such as those of the
+            latents that it was fitted on.
+    """
+    arrays = mixture_arrays(mixture)
+    for name, file in (belongs_to or {}).items():
+        arrays[DIGEST_PREFIX + name] = np.asarray(file_digest(file))
+    write_npz(path, with_digest(arrays))
 
 
-def load_mixture(path: Path) -> Mixture:
+def load_mixture(path: Path, belongs_to: Mapping[str, Path] | None = None) -> Mixture:
     """Read what ``save_mixture`` wrote.
 
+    Args:
+        path: The file.
+        belongs_to: Files that the mixture must belong to, by the names given to
+            ``save_mixture``.
+
     Raises:
-        LatentlabError: If the file is missing, damaged, or not a mixture.
+        LatentlabError: If the file is missing, damaged, or not a mixture, or if it belongs to
+            other files.
     """
-    return read_npz(path, "mixture", mixture_from_arrays)
+    arrays, mixture = read_npz(
+        path, "mixture", lambda found: (undamaged(found), mixture_from_arrays(found))
+    )
+    for name, file in (belongs_to or {}).items():
+        if arrays.get(DIGEST_PREFIX + name) != file_digest(file):
+            raise not_made_from(path, file)
+    return mixture
 
 
 def _verify(mixture: Mixture) -> None:
@@ -197,6 +227,9 @@ def _verify(mixture: Mixture) -> None:
     if gaussians.means.ndim != 2:
         raise ValueError(f"means of shape {gaussians.means.shape}")
     k, d = gaussians.means.shape
+    floats = (gaussians.weights, gaussians.means, gaussians.covariances)
+    if k == 0 or d == 0 or any(array.dtype != np.float64 for array in floats):
+        raise ValueError(f"means of shape {gaussians.means.shape}, or numbers not in float64")
     covariances = {"full": (k, d, d), "tied": (d, d), "diag": (k, d), "spherical": (k,)}
     if gaussians.covariance_type not in covariances:
         raise ValueError(f"covariance_type {gaussians.covariance_type!r}")
@@ -212,4 +245,7 @@ def _verify(mixture: Mixture) -> None:
             raise ValueError(f"{name} of shape {array.shape}, expected finite numbers of {shape}")
     if gaussians.weights.min() < 0 or abs(gaussians.weights.sum() - 1) > 1e-6:
         raise ValueError(f"weights {gaussians.weights.tolist()}, expected shares that sum to 1")
+    classes = (mixture.one_to_one_class, mixture.majority_class)
+    if any(each.dtype != np.int64 or each.min() < NO_CLASS for each in classes):
+        raise ValueError("classes of components, expected int64 of -1 or more")
     mixture.score_samples(gaussians.means)  # raises where a covariance is not positive definite

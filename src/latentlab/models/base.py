@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from latentlab.arrays import Shape
 from latentlab.models.settings import Loss
 from latentlab.pixels import PixelRange
+from latentlab.tensors import exp
 
 
 class Posterior(NamedTuple):
@@ -41,7 +42,7 @@ class Posterior(NamedTuple):
         if self.log_var is None:
             return self.mean
         noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device)
-        return self.mean + torch.exp(0.5 * self.log_var) * noise
+        return self.mean + exp(0.5 * self.log_var) * noise
 
 
 class Losses(NamedTuple):

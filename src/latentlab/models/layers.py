@@ -7,8 +7,10 @@ an odd side needs, so that any size comes back exactly.
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import final
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 
 from latentlab.arrays import Shape
 from latentlab.errors import LatentlabError
@@ -24,12 +26,40 @@ ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "linear": nn.Identity,
 }
 
+# Fewest rows and features for which MKL multiplies alike on all CPUs, tried with one and two
+# threads; below, it has code paths of its own for each vendor.
+MIN_ROWS = 4
+MIN_FEATURES = 24
+
+
+@final
+class Linear(nn.Linear):
+    """``nn.Linear`` whose results, and gradients, do not depend on the vendor of the CPU.
+
+    A product with few rows or features is padded with zeros, which leaves it the same but for
+    the last bits.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Linear map of rows of shape ``(B, in_features)``, shape ``(B, out_features)``."""
+        columns = max(0, MIN_FEATURES - self.in_features)
+        outputs = max(0, MIN_FEATURES - self.out_features)
+        rows = max(0, MIN_ROWS - len(input))
+        if rows == columns == outputs == 0:
+            return super().forward(input)
+        padded = functional.linear(
+            functional.pad(input, (0, columns, 0, rows)),
+            functional.pad(self.weight, (0, columns, 0, outputs)),
+            functional.pad(self.bias, (0, outputs)),
+        )
+        return padded[: len(input), : self.out_features].contiguous()
+
 
 def dense_stack(widths: Sequence[int], activation: Activation) -> nn.Sequential:
     """Linear layers through the widths, each but the first width followed by the activation."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
-        layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
+        layers += [Linear(inputs, outputs), ACTIVATIONS[activation]()]
     return nn.Sequential(*layers)
 
 
@@ -39,7 +69,7 @@ def dense_encoder(
     """Images to ``(B, outputs)`` through dense layers; the last one has no activation."""
     widths = [_pixels(shape), *hidden]
     return nn.Sequential(
-        nn.Flatten(), *dense_stack(widths, activation), nn.Linear(widths[-1], outputs)
+        nn.Flatten(), *dense_stack(widths, activation), Linear(widths[-1], outputs)
     )
 
 
@@ -50,7 +80,7 @@ def dense_decoder(
     widths = [inputs, *hidden]
     return nn.Sequential(
         *dense_stack(widths, activation),
-        nn.Linear(widths[-1], _pixels(shape)),
+        Linear(widths[-1], _pixels(shape)),
         nn.Unflatten(1, shape),
     )
 

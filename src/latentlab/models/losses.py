@@ -7,9 +7,10 @@ All but the squared error are in nats. Callers average over all images, not over
 
 import math
 
-import torch
 from torch import Tensor
 from torch.nn import functional
+
+from latentlab.tensors import exp
 
 
 def bernoulli_nll(logits: Tensor, pixels: Tensor) -> Tensor:
@@ -27,6 +28,7 @@ def bernoulli_nll(logits: Tensor, pixels: Tensor) -> Tensor:
         Nats per image, shape ``(B,)``.
 
     Example:
+        >>> import torch
         >>> bernoulli_nll(torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2))  # 4 log 2
         tensor([2.7726])
     """
@@ -65,7 +67,7 @@ def gaussian_nll(means: Tensor, log_scale: Tensor, pixels: Tensor) -> Tensor:
         (2021). https://arxiv.org/abs/2006.13202
     """
     constant = pixels.shape[1:].numel() * (log_scale + 0.5 * math.log(2 * math.pi))
-    return 0.5 * squared_error(means, pixels) * torch.exp(-2 * log_scale) + constant
+    return 0.5 * squared_error(means, pixels) * exp(-2 * log_scale) + constant
 
 
 def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
@@ -85,7 +87,8 @@ def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
         https://arxiv.org/abs/1312.6114
 
     Example:
+        >>> import torch
         >>> gaussian_kl(torch.ones(1, 2), torch.zeros(1, 2))
         tensor([1.])
     """
-    return 0.5 * (mean.square() + log_var.exp() - log_var - 1).sum(1)
+    return 0.5 * (mean.square() + exp(log_var) - log_var - 1).sum(1)

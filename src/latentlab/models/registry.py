@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latentlab.errors import choices
+from latentlab.errors import choices, quoted
 from latentlab.models import kinds
 from latentlab.models.settings import ModelInputs, ModelSettings
 
@@ -44,7 +44,7 @@ def settings_class(kind: str) -> type[ModelSettings]:
     if kind in _REGISTERED:
         return _REGISTERED[kind]
     if kind not in known_kinds():
-        raise ValueError(f"kind: found {kind!r}; {choices(kind, known_kinds())}")
+        raise ValueError(f"kind: found {quoted(kind)}; {choices(kind, known_kinds())}")
     return _shipped(kind)
 
 
@@ -69,10 +69,14 @@ def parse_settings(values: Any) -> Any:
     """
     if isinstance(values, ModelSettings):
         return values
+    known = f"known: {', '.join(known_kinds())}"
     if not isinstance(values, dict):
-        raise ValueError("should be a mapping of keys to values")
+        raise ValueError(
+            f"found {quoted(values)}; should be a mapping of keys to values, among them kind; "
+            f"{known}"
+        )
     if not isinstance(values.get("kind"), str):
-        raise ValueError(f"kind: found {values.get('kind')!r}; known: {', '.join(known_kinds())}")
+        raise ValueError(f"kind: found {quoted(values.get('kind'))}; {known}")
     return settings_class(values["kind"]).model_validate(values)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
@@ -39,6 +41,18 @@ class ModelInputs(NamedTuple):
     classes: int
 
 
+class ModelSize(NamedTuple):
+    """How large a model is, as far as its settings tell.
+
+    Attributes:
+        weights: Number of weights, without biases; 0 where the settings do not tell.
+        activations: Numbers that its hidden layers put out for one image.
+    """
+
+    weights: int
+    activations: int
+
+
 class ModelSettings(Settings, ABC):
     """Settings of one model.
 
@@ -54,6 +68,10 @@ class ModelSettings(Settings, ABC):
     loss: Loss
     scale: PositiveFloat | None
 
+    def size(self, inputs: ModelInputs) -> ModelSize:
+        """How large the model would be, without building it."""
+        return ModelSize(0, 0)
+
     @abstractmethod
     def build(self, inputs: ModelInputs) -> ImageModel:
         """An untrained model, its weights drawn from torch's global random stream.
@@ -61,3 +79,19 @@ class ModelSettings(Settings, ABC):
         Raises:
             LatentlabError: If images or classes do not suit the model.
         """
+
+
+def dense_size(widths: Sequence[int]) -> ModelSize:
+    """Size of a stack of dense layers: encoder or decoder from the first to the last width."""
+    return ModelSize(sum(a * b for a, b in pairwise(widths)), sum(widths[1:-1]))
+
+
+def conv_size(shape: Shape, filters: Sequence[int]) -> ModelSize:
+    """Size of the 4x4 convolutions of an encoder, which halve the side, or of its mirror."""
+    maps = [count * (shape[1] >> level) ** 2 for level, count in enumerate(filters, start=1)]
+    return ModelSize(sum(16 * a * b for a, b in pairwise([shape[0], *filters])), sum(maps))
+
+
+def added(*sizes: ModelSize) -> ModelSize:
+    """Size of several parts together."""
+    return ModelSize(*map(sum, zip(*sizes, strict=True)))

@@ -19,6 +19,7 @@ One row per test image, then one row per anomaly:
 Pixels are in the training pixel range; floats have six decimals.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -29,8 +30,10 @@ import polars as pl
 
 from latentlab.arrays import Bytes, Float32s
 from latentlab.files import replacing
+from latentlab.memory import FLOAT32, rows_at_once
 from latentlab.pixels import PixelRange, to_range
 
+# Images written at a time, of very large ones fewer.
 CHUNK = 1000
 DECIMALS = 6
 # What a split is called in the column ``split``.
@@ -69,8 +72,9 @@ def write_predictions(
     with replacing(path) as temporary, temporary.open("wb") as file:
         written = 0
         for split in splits:
-            for start in range(0, len(split.images), CHUNK):
-                rows = slice(start, start + CHUNK)
+            at_once = rows_at_once(FLOAT32 * math.prod(split.images.shape[1:]), CHUNK)
+            for start in range(0, len(split.images), at_once):
+                rows = slice(start, start + at_once)
                 chunk = SplitPredictions(
                     split.images[rows], split.reconstructions[rows], split.table.iloc[rows]
                 )

@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
-from latentlab.files import replacing
+from latentlab.errors import LatentlabError
+from latentlab.files import REMEDY, replacing
 from latentlab.tables import read_table
 
+# Name of the file in a model's folder.
+HISTORY = "history.csv"
 # Losses of one epoch by column name; the epoch itself is a float too.
 Row = dict[str, float]
 
@@ -53,6 +58,19 @@ def read_history(path: Path) -> pd.DataFrame:
     """Read ``history.csv``; columns as in ``history_frame``.
 
     Raises:
-        LatentlabError: If the file is missing or damaged, or a column is missing.
+        LatentlabError: If the file is missing or damaged, a column is missing, epochs are not
+            numbered from 1, or a loss is no finite number.
     """
-    return read_table(path, "epoch", "train_total", "train_reconstruction", "is_best")
+    frame = read_table(path, "epoch", "train_total", "train_reconstruction", "is_best")
+    numbers = all(is_numeric_dtype(frame[column]) for column in frame)
+    if (
+        not numbers
+        or not np.isfinite(frame.to_numpy()).all()
+        or frame["epoch"].tolist() != list(range(1, len(frame) + 1))
+        or sorted(frame["is_best"]) != [0] * (len(frame) - 1) + [1]
+    ):
+        raise LatentlabError(
+            f"{path}: expected one row of finite losses per epoch, numbered from 1, and one best "
+            f"epoch; {REMEDY}"
+        )
+    return frame

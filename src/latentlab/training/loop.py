@@ -8,10 +8,17 @@ from typing import final
 import torch
 from torch import Tensor
 
-from latentlab.data.batches import dynamic_binarization, in_order, shuffled, to_pixels
+from latentlab.data.batches import (
+    dynamic_binarization,
+    in_order,
+    pad_batch,
+    shuffled,
+    to_pixels,
+)
 from latentlab.errors import LatentlabError
 from latentlab.models.base import ImageModel
 from latentlab.randomness import generator
+from latentlab.training.checkpoints import CheckpointStore, TrainingState
 from latentlab.training.history import Row
 from latentlab.training.optimizers import make_optimizer, make_scheduler
 from latentlab.training.settings import OptimizerName, SchedulerName
@@ -45,7 +52,13 @@ class TrainingPlan:
     dynamic_binarization: bool = False
 
 
-def fit(model: ImageModel, train: Data, validation: Data, plan: TrainingPlan) -> Iterator[Row]:
+def fit(
+    model: ImageModel,
+    train: Data,
+    validation: Data,
+    plan: TrainingPlan,
+    checkpoints: CheckpointStore | None = None,
+) -> Iterator[Row]:
     """Train a model in place, on its device, and yield one row after each epoch.
 
     When the last row has been taken, the model holds the weights of the epoch with the lowest
@@ -56,6 +69,9 @@ def fit(model: ImageModel, train: Data, validation: Data, plan: TrainingPlan) ->
         train: Images and labels.
         validation: Images and labels; may be empty.
         plan: Epochs, batches, optimizer and seed.
+        checkpoints: Where the training is saved now and then, and resumed from; the rows of
+            epochs that were finished before come first, and all bits are those of a training that
+            was not interrupted. ``None`` saves nothing.
 
     Yields:
         ``epoch`` from 1, and each loss term as a mean over images: ``train_*`` during the epoch,
@@ -66,40 +82,26 @@ def fit(model: ImageModel, train: Data, validation: Data, plan: TrainingPlan) ->
     """
     # Convolutions are faster where the channels of a pixel are adjacent; other layers ignore it.
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    device = model.device
-    images, labels = (tensor.to(device) for tensor in train)
+    images, labels = (tensor.to(model.device) for tensor in train)
     _check_batch_size(plan.batch_size, len(images))
-    total_steps = plan.epochs * math.ceil(len(images) / plan.batch_size)
-    order = generator(plan.seed, "batch order", torch.device("cpu"))
-    noise = generator(plan.seed, "posterior samples of training", device)
-    levels = generator(plan.seed, "dynamic binarization", device)
-    optimizer = make_optimizer(plan.optimizer, model, plan.learning_rate)
-    scheduler = make_scheduler(plan.scheduler, optimizer, plan.learning_rate, total_steps)
-    has_validation = len(validation[0]) > 0
-    best_loss, best_weights = math.inf, _copy_of_weights(model)
+    state = _initial_state(model, plan, math.ceil(len(images) / plan.batch_size))
+    if checkpoints is not None:
+        checkpoints.restore(state, plan.epochs)
+    yield from tuple(state.rows)
 
-    for epoch in range(1, plan.epochs + 1):
-        model.train()
-        sums: list[Tensor] = []
-        for batch, classes in shuffled(images, labels, plan.batch_size, order):
-            if plan.dynamic_binarization:
-                batch = dynamic_binarization(batch, levels)
-            losses = model.loss(to_pixels(batch, model.pixel_range, device), classes, noise)
-            optimizer.zero_grad(set_to_none=True)
-            losses.total.mean().backward()
-            optimizer.step()
-            scheduler.step()
-            # Stays on the device: reading a number here would wait for it at every step.
-            sums.append(torch.stack([term.detach().sum() for term in losses.named().values()]))
-        row = _train_row(epoch, list(losses.named()), sums, len(images))
-        if has_validation:
+    for epoch in range(len(state.rows) + 1, plan.epochs + 1):
+        row = _train_epoch(state, images, labels, plan)
+        if len(validation[0]) > 0:
             row |= _validation_row(epoch, mean_losses(model, validation, seed=plan.seed))
-        if not has_validation or row["validation_total"] < best_loss:
-            best_loss = row.get("validation_total", math.inf)
-            best_weights = _copy_of_weights(model)
+        if row.get("validation_total", -math.inf) < state.best_loss:
+            state.best_loss = row.get("validation_total", math.inf)
+            state.best_weights = _copy_of_weights(model)
+        state.rows.append(row)
+        if checkpoints is not None:
+            checkpoints.save(state)
         yield row
 
-    model.load_state_dict(best_weights)
+    model.load_state_dict(state.best_weights)
     _check_weights(model)
 
 
@@ -126,10 +128,58 @@ def mean_losses(
     noise = generator(seed, "posterior samples of validation", device)
     totals: dict[str, float] = {}
     for batch, classes in in_order(*data, batch_size):
-        pixels = to_pixels(batch, model.pixel_range, device)
-        for name, term in model.loss(pixels, classes.to(device), noise).named().items():
-            totals[name] = totals.get(name, 0.0) + term.double().sum().item()
+        pixels = to_pixels(pad_batch(batch, model.shape), model.pixel_range, device)
+        losses = model.loss(pixels, pad_batch(classes, model.shape).to(device), noise)
+        for name, term in losses.named().items():
+            totals[name] = totals.get(name, 0.0) + term[: len(batch)].double().sum().item()
     return {name: total / len(data[0]) for name, total in totals.items()}
+
+
+def _initial_state(model: ImageModel, plan: TrainingPlan, steps_per_epoch: int) -> TrainingState:
+    """A training before its first step."""
+    device = model.device
+    optimizer = make_optimizer(plan.optimizer, model, plan.learning_rate)
+    total_steps = plan.epochs * steps_per_epoch
+    return TrainingState(
+        model=model,
+        optimizer=optimizer,
+        scheduler=make_scheduler(plan.scheduler, optimizer, plan.learning_rate, total_steps),
+        generators={
+            "order": generator(plan.seed, "batch order", torch.device("cpu")),
+            "noise": generator(plan.seed, "posterior samples of training", device),
+            "levels": generator(plan.seed, "dynamic binarization", device),
+            # Of layers that draw their own random numbers, such as dropout.
+            "layers": _global_generator(device),
+        },
+        rows=[],
+        best_loss=math.inf,
+        best_weights=_copy_of_weights(model),
+    )
+
+
+def _global_generator(device: torch.device) -> torch.Generator:
+    if device.type == "cuda":
+        return torch.cuda.default_generators[device.index or 0]
+    return torch.default_generator
+
+
+def _train_epoch(state: TrainingState, images: Tensor, labels: Tensor, plan: TrainingPlan) -> Row:
+    """Take the steps of one epoch, and return the training columns of its row."""
+    model, generators = state.model, state.generators
+    model.train()
+    sums: list[Tensor] = []
+    for batch, classes in shuffled(images, labels, plan.batch_size, generators["order"]):
+        if plan.dynamic_binarization:
+            batch = dynamic_binarization(batch, generators["levels"])
+        pixels = to_pixels(batch, model.pixel_range, model.device)
+        losses = model.loss(pixels, classes, generators["noise"])
+        state.optimizer.zero_grad(set_to_none=True)
+        losses.total.mean().backward()
+        state.optimizer.step()
+        state.scheduler.step()
+        # Stays on the device: reading a number here would wait for it at every step.
+        sums.append(torch.stack([term.detach().sum() for term in losses.named().values()]))
+    return _train_row(len(state.rows) + 1, list(losses.named()), sums, len(images))
 
 
 def _train_row(epoch: int, names: Sequence[str], sums: Sequence[Tensor], images: int) -> Row:

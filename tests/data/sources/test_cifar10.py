@@ -12,7 +12,7 @@ from latentlab.errors import LatentlabError
 from latentlab.site import Site
 from tests.data.archives import archive, known_file
 
-OPTIONS = LoadOptions("center_crop", 0)
+OPTIONS = LoadOptions("center_crop")
 
 
 def test_cifar_is_read_by_torchvision(tmp_path, monkeypatch):

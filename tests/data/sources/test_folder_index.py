@@ -5,8 +5,11 @@ import struct
 import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from latentlab.data.decoding import DecodeOptions
+from latentlab.data.sources.folder import load
 from latentlab.data.sources.folder_index import MANIFEST, read_manifest, read_unreadable
 from latentlab.errors import LatentlabError
 from tests.data.images import indexed, scene
@@ -71,6 +74,33 @@ def test_hostile_files_are_refused_by_name(hostile, tmp_path):
 def test_links_out_of_the_folder_are_followed_with_follow_links(hostile, tmp_path):
     entries = indexed(hostile, tmp_path / "index", skip_unreadable=True, follow_links=True)
     assert {"good/link.png", "linked/secret.png"} <= {entry.path for entry in entries}
+
+
+ODD = (
+    "a\rb", "a\r", "\r\n", "a\nb", "a,b", 'a"b', '"', "'", "#", "a\tb", "\x1b[31m", "\x7f",
+    " ", " a ", "-rf", "~", "$HOME", "a\\rb", "&amp;", "<b>", "\u2028", "\ufeff", "日本", "👩‍🚀",
+)  # fmt: skip
+
+
+def test_files_of_any_name_are_listed_and_decoded(tmp_path):
+    for name in ODD:
+        (tmp_path / "set" / name).mkdir(parents=True)
+        scene().save(tmp_path / "set" / name / f"{name}.png")
+    entries = indexed(tmp_path / "set", tmp_path / "index")
+    assert {entry.path for entry in entries} == {f"{name}/{name}.png" for name in ODD}
+    dataset = load(tmp_path / "set", tmp_path / "index", DecodeOptions("center_crop"), 1)
+    assert dataset.class_names == tuple(sorted(ODD))
+    (images,) = dataset.train.chunks(np.arange(len(ODD)), 8, 3)
+    assert len(images) == len(ODD)
+
+
+def test_refused_files_of_any_name_take_a_line_each(tmp_path):
+    names = [name for name in ODD if name not in (" ", "~")][:20]
+    for name in names:
+        (tmp_path / f"{name}.png").write_text("no image")
+    with pytest.raises(LatentlabError) as caught:
+        indexed(tmp_path, tmp_path / "index")
+    assert len(str(caught.value).splitlines()) == len(names) + 2
 
 
 @pytest.fixture
@@ -189,3 +219,14 @@ def test_hostile_files_can_be_left_out_and_listed(hostile, tmp_path):
     assert len(unreadable) == 9
     for name, reason in REASONS.items():
         assert any(line.startswith(f"{name}: {reason}") for line in unreadable)
+
+
+def test_the_count_of_files_shows_on_a_terminal_only(tmp_path, monkeypatch, capsys):
+    root = tmp_path / "images"
+    root.mkdir()
+    scene().save(root / "a.png")
+    indexed(root, tmp_path / "index")
+    assert "found" not in capsys.readouterr().err
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    indexed(root, tmp_path / "index")
+    assert f"{root}: found" in capsys.readouterr().err

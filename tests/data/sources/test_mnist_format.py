@@ -14,7 +14,7 @@ from latentlab.errors import LatentlabError
 from latentlab.site import Site
 from tests.conftest import FASHION, MIRROR
 
-OPTIONS = LoadOptions("center_crop", 0)
+OPTIONS = LoadOptions("center_crop")
 
 
 def available(name):

@@ -43,7 +43,7 @@ def test_every_name_is_a_module_that_fetches_and_loads(name):
 def test_folders_are_relative_to_the_root_of_the_repository(folders, site, tmp_path):
     settings = folders("photos", "./odd")
     fetch("folder", settings, tmp_path / "raw", site)
-    main, other = load("folder", settings, tmp_path / "raw", site, 0)
+    main, other = load("folder", settings, tmp_path / "raw", site)
     assert [entry.path for entry in main.train.entries] == ["photos.png"]
     assert [entry.path for entry in other.train.entries] == ["odd.png"]
 

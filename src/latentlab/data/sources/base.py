@@ -53,11 +53,9 @@ class LoadOptions:
 
     Attributes:
         fit: What to do with images that are not square.
-        seed: Of data sets that draw their anomalies.
     """
 
     fit: Fit
-    seed: int
 
 
 @final

@@ -17,7 +17,8 @@ from latentlab.arrays import NO_CLASS, Bytes, Indices, Integers
 from latentlab.data.decoding import DecodeOptions, decode
 from latentlab.data.sources.base import DataSet, ImageSource
 from latentlab.data.sources.folder_index import Entry, read_manifest, read_unreadable
-from latentlab.errors import LatentlabError
+from latentlab.errors import LatentlabError, cut, printable
+from latentlab.processes import start_worker
 
 DEFAULT_SIZE = 64  # pixels per side, where images differ in size or are not square
 SMALLEST_SIZE = 8
@@ -57,7 +58,7 @@ class FolderSource(ImageSource):
         )
         chosen = [self.entries[index] for index in indices]
         batches = [chosen[i : i + BATCH] for i in range(0, len(chosen), BATCH)]
-        with ProcessPoolExecutor(self.processes) as pool:
+        with ProcessPoolExecutor(self.processes, initializer=start_worker) as pool:
             bar = tqdm(total=len(chosen), desc=str(self.root), unit="image", disable=None)
             for batch in batches:
                 images = list(pool.map(read, batch, chunksize=BATCH // 10))
@@ -121,7 +122,7 @@ def _has_splits(root: Path, entries: Sequence[Entry]) -> bool:
     outside = next((entry.path for entry in entries if entry.split == ""), None)
     if outside is not None:
         raise LatentlabError(
-            f"{root}: found {outside} beside the splits; move it into one of them"
+            f"{root}: found {printable(outside)} beside the splits; move it into one of them"
         )
     return True
 
@@ -136,8 +137,9 @@ def _class_names(root: Path, entries: Sequence[Entry]) -> tuple[str, ...]:
     names = sorted({entry.class_name for entry in normal if entry.class_name})
     outside = [entry.path for entry in normal if not entry.class_name]
     if names and outside:
+        shown = ", ".join(cut(printable(name)) for name in names[:5])
         raise LatentlabError(
-            f"{root}: found {outside[0]} beside the class folders {', '.join(names[:5])}; "
+            f"{root}: found {printable(outside[0])} beside the class folders {shown}; "
             "move it into one, or have no sub-folders at all"
         )
     return tuple(names)

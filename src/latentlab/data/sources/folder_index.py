@@ -16,8 +16,10 @@ from tqdm import tqdm
 
 from latentlab.arrays import SPLITS
 from latentlab.data.decoding import ImageInfo, inspect
-from latentlab.errors import LatentlabError
+from latentlab.errors import LatentlabError, printable, quoted
 from latentlab.files import REMEDY
+from latentlab.processes import start_worker
+from latentlab.tables import write_rows
 
 MANIFEST = "manifest.csv"
 UNREADABLE = "unreadable.csv"
@@ -92,8 +94,8 @@ def index_folder(
             f"{root}: found no image in it or its sub-folders; name another folder in {key}"
         )
     index.mkdir(parents=True, exist_ok=True)
-    _write_table(index / MANIFEST, Entry._fields, entries)
-    _write_table(index / UNREADABLE, UNREADABLE_COLUMNS, refused)
+    write_rows(index / MANIFEST, Entry._fields, entries)
+    write_rows(index / UNREADABLE, UNREADABLE_COLUMNS, refused)
 
 
 def read_manifest(index: Path) -> list[Entry]:
@@ -163,7 +165,10 @@ def _walk(root: Path, follow_links: bool) -> tuple[list[str], list[tuple[str, st
     """Files below a folder in the order of their names, and the refused with their reasons."""
     refused: list[tuple[str, str]] = []
     walk = _Walk(root, follow_links, waiting=[root])
+    # How many there are is unknown; the count tells that a folder is larger than was thought.
+    count = tqdm(desc=f"{root}: found", unit="file", disable=None)
     while walk.waiting or walk.links:
+        count.update(len(walk.files) - count.n)
         path = walk.waiting.pop() if walk.waiting else walk.links.pop()
         name = path.relative_to(root).as_posix()
         try:
@@ -174,6 +179,7 @@ def _walk(root: Path, follow_links: bool) -> tuple[list[str], list[tuple[str, st
             reason = f"not readable ({error.strerror})"
         if reason:
             refused.append((name, reason))
+    count.close()
     return sorted(walk.files, key=lambda name: name.split("/")), refused
 
 
@@ -187,7 +193,7 @@ def _inspect_all(
     """Entries of the images among the files, and the other files with the reason of each."""
     entries: list[Entry] = []
     damaged: list[tuple[str, str]] = []
-    with ProcessPoolExecutor(processes) as pool:
+    with ProcessPoolExecutor(processes, initializer=start_worker) as pool:
         results = pool.map(_inspect, [root / path for path in paths], chunksize=50)
         progress = tqdm(paths, desc=str(root), unit="image", disable=None)
         for path, result in zip(progress, results, strict=True):
@@ -216,19 +222,14 @@ def _split_and_class(path: str) -> tuple[str, str]:
 
 def _refusal(root: Path, refused: Sequence[tuple[str, str]]) -> LatentlabError:
     """An error that lists the first of the files that cannot be used."""
-    listed = "\n".join(f"  {root / path}: {reason}" for path, reason in refused[:LISTED])
+    listed = "\n".join(
+        f"  {printable(str(root / path))}: {reason}" for path, reason in refused[:LISTED]
+    )
     more = f"\n  and {len(refused) - LISTED} more" if len(refused) > LISTED else ""
     return LatentlabError(
         f"{root}: {len(refused)} entries cannot be used:\n{listed}{more}\n"
         "Remove them, or set data.skip_unreadable to true to leave them out and list them"
     )
-
-
-def _write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
 
 
 def _read_table(path: Path, columns: Sequence[str]) -> list[list[str]]:
@@ -238,5 +239,5 @@ def _read_table(path: Path, columns: Sequence[str]) -> list[list[str]]:
     except (OSError, ValueError, csv.Error) as error:
         raise LatentlabError(f"{path}: not readable ({error}); {REMEDY}") from error
     if tuple(header) != tuple(columns) or any(len(row) != len(columns) for row in rows):
-        raise LatentlabError(f"{path}: damaged (found columns {header}); {REMEDY}")
+        raise LatentlabError(f"{path}: damaged (found columns {quoted(header)}); {REMEDY}")
     return rows

@@ -16,8 +16,8 @@ from latentlab.data.settings import DATASETS, AnomalyClasses, Dataset, DatasetNa
 from latentlab.data.sources import folder
 from latentlab.data.sources.base import DataSet, LoadOptions
 from latentlab.data.sources.folder_index import index_folder
-from latentlab.errors import LatentlabError
-from latentlab.site import Site, resolve_path
+from latentlab.errors import LatentlabError, quoted
+from latentlab.site import Site, resolve_folder
 
 ANOMALIES = "anomalies"
 
@@ -59,7 +59,7 @@ def fetch(dataset: Dataset, settings: DataSettings, raw: Path, site: Site) -> No
 
 
 def load(
-    dataset: Dataset, settings: DataSettings, raw: Path, site: Site, seed: int
+    dataset: Dataset, settings: DataSettings, raw: Path, site: Site
 ) -> tuple[DataSet, DataSet | None]:
     """Open the data set, and another one that gives the anomalies; ``None`` without another.
 
@@ -68,12 +68,11 @@ def load(
         settings: Where its images and its anomalies come from.
         raw: Folder that ``fetch`` wrote.
         site: Where image files are that ``fetch`` has indexed and not copied.
-        seed: Of data sets that draw their anomalies.
 
     Raises:
         LatentlabError: If a file is missing, damaged, or has changed.
     """
-    options = LoadOptions(settings.fit, seed)
+    options = LoadOptions(settings.fit)
     main, *others = [
         _load(name, raw / subfolder, site, options)
         for name, subfolder in _sets(dataset, settings, site)
@@ -99,7 +98,7 @@ def _sets(
     main: DatasetName | Path
     if dataset == "folder":
         assert settings.folder is not None  # params.py refuses dataset folder without one
-        main = resolve_path(site.root, settings.folder, "data.folder")
+        main = resolve_folder(site.root, settings.folder, "data.folder")
     else:
         main = dataset
     sets: list[tuple[DatasetName | Path, str]] = [(main, dataset)]
@@ -107,11 +106,11 @@ def _sets(
     if anomalies is None or isinstance(anomalies, AnomalyClasses):
         return sets
     named = next((name for name in DATASETS if name == anomalies), None)
-    other = named or resolve_path(site.root, anomalies, "data.anomalies")
+    other = named or resolve_folder(site.root, anomalies, "data.anomalies")
     if isinstance(main, Path) and isinstance(other, Path) and _is_same(main, other):
         raise LatentlabError(
-            f"data.anomalies: found {anomalies!r}, which is data.folder itself; name another "
-            "folder, a data set, or {classes: [...]} of data.folder"
+            f"data.anomalies: found {quoted(anomalies)}, which is data.folder itself; name "
+            "another folder, a data set, or {classes: [...]} of data.folder"
         )
     return [*sets, (other, ANOMALIES)]
 

@@ -3,7 +3,16 @@
 import math
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from latentlab.models.settings import Activation, Filters, ModelInputs, ModelSettings
+from latentlab.models.settings import (
+    Activation,
+    Filters,
+    ModelInputs,
+    ModelSettings,
+    ModelSize,
+    added,
+    conv_size,
+    dense_size,
+)
 
 if TYPE_CHECKING:
     from latentlab.models.base import ImageModel
@@ -20,17 +29,23 @@ class ConvAutoencoderSettings(ModelSettings):
     latent_activation: Activation
     decoder_activation: Activation
 
+    def size(self, inputs: ModelInputs) -> ModelSize:
+        """How large the model would be, without building it."""
+        convolutions = conv_size(inputs.shape, self.filters)
+        features = self.filters[-1] * (inputs.shape[1] >> len(self.filters)) ** 2
+        dense = dense_size([features, inputs.latent_dim] if self.bottleneck else [features])
+        return added(convolutions, dense, dense, convolutions)
+
     def build(self, inputs: ModelInputs) -> "ImageModel":
         """An untrained ``Autoencoder`` of convolutions.
 
         Without bottleneck it has as many latent dimensions as its last feature map has values,
         whatever ``latent_dim`` is.
         """
-        from torch import nn
-
         from latentlab.models.autoencoder import Autoencoder
         from latentlab.models.layers import (
             ACTIVATIONS,
+            Linear,
             conv_decoder,
             conv_encoder,
             dense_stack,
@@ -44,7 +59,7 @@ class ConvAutoencoderSettings(ModelSettings):
         encoder = conv_encoder(shape, self.filters, self.hidden_activation)
         decoder = conv_decoder(shape, self.filters, self.decoder_activation)
         if self.bottleneck:
-            encoder.append(nn.Linear(features, latent_dim))
+            encoder.append(Linear(features, latent_dim))
             encoder.append(ACTIVATIONS[self.latent_activation]())
             decoder = dense_stack([latent_dim, features], self.decoder_activation) + decoder
         else:

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from latentlab.errors import LatentlabError
-from latentlab.models.settings import Activation, ModelInputs, ModelSettings, Widths
+from latentlab.models.settings import (
+    Activation,
+    ModelInputs,
+    ModelSettings,
+    ModelSize,
+    Widths,
+    added,
+    dense_size,
+)
 from latentlab.settings import NonNegativeFloat
 
 if TYPE_CHECKING:
@@ -24,16 +32,22 @@ class CVAESettings(ModelSettings):
     beta: NonNegativeFloat
     label_dropout: Annotated[float, Field(gt=0, lt=1)]
 
+    def size(self, inputs: ModelInputs) -> ModelSize:
+        """How large the model would be, without building it."""
+        widths = [math.prod(inputs.shape), *self.hidden]
+        return added(
+            dense_size([widths[0] + inputs.classes, *widths[1:], 2 * inputs.latent_dim]),
+            dense_size([inputs.latent_dim + inputs.classes, *widths[::-1]]),
+        )
+
     def build(self, inputs: ModelInputs) -> "ImageModel":
         """An untrained ``CVAE`` of dense layers.
 
         Raises:
             LatentlabError: If the data set has no classes.
         """
-        from torch import nn
-
         from latentlab.models.cvae import CVAE
-        from latentlab.models.layers import dense_decoder, dense_stack
+        from latentlab.models.layers import Linear, dense_decoder, dense_stack
         from latentlab.models.pixel_likelihood import PixelLikelihood
 
         shape, latent_dim, classes = inputs.shape, inputs.latent_dim, inputs.classes
@@ -44,7 +58,7 @@ class CVAESettings(ModelSettings):
         likelihood = PixelLikelihood(self.loss, inputs.pixel_range, self.scale)
         widths = [math.prod(shape) + classes, *self.hidden]
         encoder = dense_stack(widths, self.hidden_activation)
-        encoder.append(nn.Linear(widths[-1], 2 * latent_dim))
+        encoder.append(Linear(widths[-1], 2 * latent_dim))
         decoder = dense_decoder(
             latent_dim + classes, self.hidden[::-1], shape, self.decoder_activation
         )

@@ -1,8 +1,17 @@
 """Dense autoencoder."""
 
+import math
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from latentlab.models.settings import Activation, ModelInputs, ModelSettings, Widths
+from latentlab.models.settings import (
+    Activation,
+    ModelInputs,
+    ModelSettings,
+    ModelSize,
+    Widths,
+    added,
+    dense_size,
+)
 
 if TYPE_CHECKING:
     from latentlab.models.base import ImageModel
@@ -17,6 +26,11 @@ class FcnAutoencoderSettings(ModelSettings):
     hidden_activation: Activation
     latent_activation: Activation
     decoder_activation: Activation
+
+    def size(self, inputs: ModelInputs) -> ModelSize:
+        """How large the model would be, without building it."""
+        widths = [math.prod(inputs.shape), *self.hidden, inputs.latent_dim]
+        return added(dense_size(widths), dense_size(widths[::-1]))
 
     def build(self, inputs: ModelInputs) -> "ImageModel":
         """An untrained ``Autoencoder`` of dense layers."""

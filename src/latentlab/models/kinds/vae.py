@@ -1,8 +1,17 @@
 """Dense variational autoencoder."""
 
+import math
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from latentlab.models.settings import Activation, ModelInputs, ModelSettings, Widths
+from latentlab.models.settings import (
+    Activation,
+    ModelInputs,
+    ModelSettings,
+    ModelSize,
+    Widths,
+    added,
+    dense_size,
+)
 from latentlab.settings import NonNegativeFloat
 
 if TYPE_CHECKING:
@@ -18,6 +27,14 @@ class VAESettings(ModelSettings):
     hidden_activation: Activation
     decoder_activation: Activation
     beta: NonNegativeFloat
+
+    def size(self, inputs: ModelInputs) -> ModelSize:
+        """How large the model would be, without building it."""
+        widths = [math.prod(inputs.shape), *self.hidden]
+        return added(
+            dense_size([*widths, 2 * inputs.latent_dim]),
+            dense_size([inputs.latent_dim, *widths[::-1]]),
+        )
 
     def build(self, inputs: ModelInputs) -> "ImageModel":
         """An untrained ``VAE`` of dense layers."""
