@@ -57,7 +57,7 @@ def start():
 
 
 def is_running(process):
-    """Whether a process runs; one that has ended and that nobody has waited for does not."""
+    """Whether a process runs; not one that has ended and waits for its parent."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
