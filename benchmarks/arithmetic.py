@@ -1,15 +1,14 @@
 """What equal bits on every CPU cost: epochs under each arithmetic, in processes of their own."""
 
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import final
 
 import torch
 
 from benchmarks.harness import Row, compare
+from benchmarks.worker import Worker
 
 
 def rows(rounds: int) -> Iterator[Row]:
@@ -17,7 +16,7 @@ def rows(rounds: int) -> Iterator[Row]:
     for model in ("vae", "conv_vae"):
         with ExitStack() as stack:
             epochs = {
-                arithmetic: stack.enter_context(_Worker(arithmetic, model)).epoch
+                arithmetic: stack.enter_context(_worker(arithmetic, model)).epoch
                 for arithmetic in ("portable", "native", "strict")
             }
             yield from compare(
@@ -31,29 +30,10 @@ def rows(rounds: int) -> Iterator[Row]:
             )
 
 
-@final
-class _Worker:
-    """Another process, which reads its arithmetic before its libraries load."""
-
-    def __init__(self, arithmetic: str, model: str) -> None:
-        words = (sys.executable, "-m", "benchmarks.arithmetic", arithmetic, model)
-        self.command = (*words, str(torch.get_num_threads()))
-
-    def __enter__(self) -> "_Worker":
-        self.process = subprocess.Popen(
-            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        return self
-
-    def epoch(self) -> float:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write("epoch\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
-
-    def __exit__(self, *_: object) -> None:
-        self.process.communicate(timeout=60)
+def _worker(arithmetic: str, model: str) -> Worker:
+    """A process of its own, because an arithmetic is read while libraries load."""
+    threads = str(torch.get_num_threads())
+    return Worker(sys.executable, "-m", "benchmarks.arithmetic", arithmetic, model, threads)
 
 
 def _main(model: str, threads: int) -> None:

@@ -1,11 +1,10 @@
 """Epochs of training, against the usual loop, against the bare products, and against pythae."""
 
-import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any, final
 
 import numpy as np
@@ -17,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.data import ROOT, digits, noise
 from benchmarks.harness import Row, compare
 from benchmarks.models import Products, build
+from benchmarks.worker import Worker
 from latentlab.training.loop import TrainingPlan, fit
 
 PYTHAE = ROOT / ".venv-pythae"
@@ -52,7 +52,7 @@ def _dense(images: np.ndarray, rounds: int, note: str) -> Iterator[Row]:
         "its own products": (_floor("vae", images), "cost", 2.0),
     }
     if (PYTHAE / ".done").exists():
-        with _Pythae(images) as pythae:
+        with _pythae(images) as pythae:
             baselines["pythae's BaseTrainer"] = (pythae.epoch, "faster", 3.0)
             yield from compare(
                 "epoch of vae 784-400-20", ours, baselines, rounds=rounds, note=note
@@ -139,37 +139,11 @@ class _Usual:
             total += loss.item()
 
 
-@final
-class _Pythae:
-    """Another process, in pythae's own environment, that trains an epoch when asked."""
-
-    def __init__(self, images: np.ndarray) -> None:
-        self.images = images
-
-    def __enter__(self) -> "_Pythae":
-        self.folder = Path(mkdtemp())
-        np.save(self.folder / "images.npy", self.images)
-        self.process = subprocess.Popen(
-            [
-                PYTHAE / "bin/python",
-                ROOT / "benchmarks/pythae_epochs.py",
-                self.folder,
-                str(torch.get_num_threads()),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        return self
-
-    def epoch(self) -> float:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write("epoch\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
-
-    def __exit__(self, *_: object) -> None:
-        self.process.communicate(timeout=60)
-        rmtree(self.folder)
+@contextmanager
+def _pythae(images: np.ndarray) -> Iterator[Worker]:
+    """A process in pythae's own environment."""
+    with TemporaryDirectory() as folder:
+        np.save(Path(folder) / "images.npy", images)
+        threads = str(torch.get_num_threads())
+        with Worker(PYTHAE / "bin/python", SCRIPT, folder, threads) as worker:
+            yield worker

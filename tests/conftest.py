@@ -50,18 +50,23 @@ def labels() -> np.ndarray:
     return np.arange(48) % 4
 
 
+def change(values: Any, changes: dict[str, Any]) -> None:
+    """Change nested mappings in place; changes are given as ``{"models.vae.beta": 4}``."""
+    for key, value in changes.items():
+        *sections, last = key.split(".")
+        place = values
+        for section in sections:
+            place = place[section]
+        place[last] = value
+
+
 @pytest.fixture
 def edit_params() -> Callable[..., dict[str, Any]]:
     """The shipped params as a plain dict, with changes given as ``{"models.vae.beta": 4}``."""
 
     def edited(changes: dict[str, Any]) -> dict[str, Any]:
         values = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text())
-        for key, value in changes.items():
-            *sections, last = key.split(".")
-            place = values
-            for section in sections:
-                place = place[section]
-            place[last] = value
+        change(values, changes)
         return values
 
     return edited

@@ -29,7 +29,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from tests.checkout import commit, copy_of_checkout
-from tests.conftest import ROOT
+from tests.conftest import ROOT, change
 
 KINDS = ("repro-group", "repro-dvc", "temp-group", "temp-dvc")
 MARKER = "LATENTLAB_KILL_TRIAL"
@@ -81,12 +81,7 @@ def prepare(folder: Path, targets: Sequence[str] = ()) -> Path:
             shutil.rmtree(base / name)
         yaml = YAML()
         values = yaml.load((base / "params.yaml").read_text())
-        for key, value in CHANGES.items():
-            *sections, last = key.split(".")
-            place = values
-            for section in sections:
-                place = place[section]
-            place[last] = value
+        change(values, CHANGES)
         with (base / "params.yaml").open("w") as file:
             yaml.dump(values, file)
         commit(base, "Small")

@@ -2,14 +2,13 @@
 
 import hashlib
 import os
-import platform
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from latentlab.arithmetic import environment
 from tests.checkout import copy_of_checkout
 
 EMULATOR = shutil.which("qemu-x86_64")
@@ -34,7 +33,7 @@ OUTPUTS = ("data", "models", "metrics", "plots")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        platform.machine() != "x86_64" or "avx2" not in Path("/proc/cpuinfo").read_text(),
+        not environment("portable"),
         reason="equal bits are promised for x86-64 CPUs with AVX2",
     ),
 ]

@@ -11,6 +11,7 @@ import torch
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from latentlab import limits
 from latentlab.errors import LatentlabError
@@ -100,7 +101,7 @@ def told(params, folder) -> str | None:
     try:
         with path.open("w", encoding="utf-8") as file:
             YAML(typ="safe", pure=True).dump(params, file)
-    except Exception:
+    except (YAMLError, ValueError):
         assume(False)
     try:
         check_machine(load_params(path))

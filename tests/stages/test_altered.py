@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from safetensors.numpy import load_file, save_file
 
 from latentlab.errors import LatentlabError
-from tests.conftest import ROOT
+from tests.conftest import ROOT, change
 from tests.stages.test_stages import SMALL, STAGES, bytes_of, invoke, run
 
 pytestmark = pytest.mark.slow
@@ -62,12 +62,7 @@ def finished(tmp_path_factory):
     # As many components as latent dimensions, so that some arrays are square.
     changes = SMALL | {"epochs": 1, "gmm.n_components": 3, "run_models": list(MODELS)}
     changes["models.other"] = values["models"]["vae"] | {"beta": 3.0, "hidden": [16]}
-    for key, value in changes.items():
-        *sections, last = key.split(".")
-        place = values
-        for section in sections:
-            place = place[section]
-        place[last] = value
+    change(values, changes)
     with (folder / "params.yaml").open("w") as file:
         YAML().dump(values, file)
     with pytest.MonkeyPatch.context() as patch:

@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 import stages
 from latentlab.data.processed import read_about, read_split
 from latentlab.errors import LatentlabError
-from tests.conftest import ROOT
+from tests.conftest import ROOT, change
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 MODELS = ("fcn_autoencoder", "conv_autoencoder", "vae", "conv_vae")
@@ -88,12 +88,7 @@ def finished(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("finished")
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    for key, value in SMALL.items():
-        *sections, last = key.split(".")
-        place = values
-        for section in sections:
-            place = place[section]
-        place[last] = value
+    change(values, SMALL)
     YAML().dump(values, folder / "params.yaml")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -672,11 +667,11 @@ def test_every_param_of_train_is_part_of_the_key_of_its_checkpoints(workspace, m
         raise LatentlabError("stopped before the first step")
 
     monkeypatch.setattr(importlib.import_module("stages.train"), "fit", stopped)
-    for change in ({}, {}, *KEYED):
+    for changed in ({}, {}, *KEYED):
         params = yaml.safe_load(text)
         # A loss that takes both pixel ranges.
-        params["models"]["vae"] |= {"loss": "mse"} | change.get("models", {})
-        for key, value in change.items():
+        params["models"]["vae"] |= {"loss": "mse"} | changed.get("models", {})
+        for key, value in changed.items():
             if key == "train":
                 params["train"] |= value
             elif key != "models":
