@@ -29,7 +29,7 @@ baseline: $(BIN)/.runs  ## Run the pipeline, and record the machine that made th
 	@dvc repro
 	@python -m tools.baseline --record
 
-seeds: $(BIN)/.runs  ## Mean and deviation over experiments that differ in OVER (default: seed)
+seeds: $(BIN)/.runs  ## Mean and deviation over experiments that differ in OVER (default: seed, into seeds.json)
 	@python -m tools.seeds --over $(or $(OVER),seed)
 
 fresh: $(BIN)/.runs  ## Say whether dvc.lock is what code and params make; needs no data

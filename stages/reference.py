@@ -17,7 +17,7 @@ from latentlab.evaluation.classifier import (
 from latentlab.evaluation.generation import sample_scores
 from latentlab.evaluation.intervals import Bootstrap
 from latentlab.evaluation.metric import Score
-from latentlab.evaluation.probes import CLASSIFIER, PROBED, Labeled, pixel_scores
+from latentlab.evaluation.probes import CLASSIFIER, Labeled, pixel_scores
 from latentlab.evaluation.tables import SCORES, score_table, write_scores
 from latentlab.files import replacing
 from latentlab.params import Params, load_params
@@ -68,16 +68,14 @@ def compare(folder: Path, train: ImageSplit, test: ImageSplit, settings: Params)
         len(train.labels), settings.evaluate.n_samples, settings.seed, "train images compared"
     )
     train_features = classify(classifier, train.images[chosen]).features
-    chosen = sample_indices(
-        len(train.labels), settings.evaluate.probe_images, settings.seed, PROBED
-    )
     bootstrap = Bootstrap(settings.evaluate.n_resamples, settings.seed)
     return [
         *sample_scores(features, train_features, "train", settings.seed),
         bootstrap.mean(CLASSIFIER, predicted == test.labels),
         *pixel_scores(
-            Labeled(train.images[chosen], train.labels[chosen]),
+            Labeled(train.images, train.labels),
             Labeled(test.images, test.labels),
+            n_images=settings.evaluate.probe_images,
             n_neighbors=settings.evaluate.n_neighbors,
             bootstrap=bootstrap,
         ),

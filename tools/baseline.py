@@ -39,7 +39,7 @@ TOLERANCE: dict[str, dict[str, float]] = {
     "vae": {"rel": 0.02},
     "anomaly": {"abs": 0.01},
     "probe": {"abs": 0.03},
-    "generation": {"rel": 0.5},
+    "generation": {"abs": 0.05},
     "clustering": {"abs": 0.1},
     "classification": {"abs": 0.1},
 }

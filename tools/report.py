@@ -3,9 +3,7 @@
 Reads git alone, so it works offline and in a clone without data.
 """
 
-import base64
 import html
-import io
 import os
 from functools import partial
 from pathlib import Path
@@ -16,20 +14,24 @@ import pandas as pd
 import typer
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from latentlab.errors import LatentlabError, cut, printable, quoted
 from latentlab.evaluation.scores import HEADLINE, HIGHER_IS_BETTER, readable
-from latentlab.figures.style import as_text
 from tools import reason, run
+from tools.comparable import Note, differences
+from tools.noise import SEEDS, read_noise
+from tools.pictures import curves, models_drawn, page_pictures, pictures_changed
 from tools.revision import LONGEST, WORKSPACE, Revision, git
 
 ROOT = Path(__file__).resolve().parents[1]
 
 BETTER, WORSE, NOISE, OTHER = "▲", "▼", "≈", "△"
+# Names in a line.
+NAMED = 8
 OTHERWISE = str.maketrans("`|", "'¦")
 LEGEND = (
-    f"{BETTER} better, {WORSE} worse, {NOISE} within noise (the 95 % intervals overlap), "
+    f"{BETTER} better, {WORSE} worse, "
+    f"{NOISE} within noise (the 95 % confidence intervals overlap), "
     f"{OTHER} changed where no way is better or no interval is known to tell"
 )
 
@@ -50,14 +52,25 @@ def params_changed(base: Revision, head: Revision) -> pd.DataFrame:
 
 
 def figures(base: Revision, head: Revision) -> pd.DataFrame:
-    """Headline figures of both, metrics down and models across, each cell a ``Change``."""
-    before, after = _scores(base), _scores(head)
+    """Headline figures of both, metrics down and models across, each cell a ``Change``.
+
+    Models that are gone have no column. No cell is marked where the revisions differ in images or
+    protocol.
+    """
+    before, after, noise = _scores(base), _scores(head), read_noise(base)
     metrics = [f"{group}.{metric}" for group, names in HEADLINE.items() for metric in names]
-    models = list(dict.fromkeys([model for model, _ in [*after.index, *before.index]]))
+    models = list(dict.fromkeys(model for model, _ in after.index))
+    marked = not differences(base, head)
     table = pd.DataFrame(
         {
             model: [
-                _change(metric, _row(before, model, metric), _row(after, model, metric))
+                _change(
+                    metric,
+                    _row(before, model, metric),
+                    _row(after, model, metric),
+                    marked=marked,
+                    margin=noise.margin(model, metric) if noise else None,
+                )
                 for metric in metrics
             ]
             for model in models
@@ -68,10 +81,16 @@ def figures(base: Revision, head: Revision) -> pd.DataFrame:
     return table[[any(cell.text for cell in row) for row in table.to_numpy()]]
 
 
-def pictures_changed(base: Revision, head: Revision) -> list[str]:
-    """Pictures whose bytes differ, or that only one revision has."""
-    paths = sorted(base.files("plots/images") | head.files("plots/images"))
-    return [path for path in paths if base.read(path) != head.read(path)]
+def notes(base: Revision, head: Revision) -> list[Note]:
+    """What to know before figures are compared: of images, protocol and models that are gone."""
+    found = differences(base, head)
+    before, after = (
+        {model for model, _ in _scores(each).index} | models_drawn(each) for each in (base, head)
+    )
+    gone = sorted(before - after)
+    if gone:
+        found.append(Note("Models that are gone, with their figures and pictures", gone))
+    return found
 
 
 def markdown(base: Revision, head: Revision, repository: str | None) -> str:
@@ -82,12 +101,19 @@ def markdown(base: Revision, head: Revision, repository: str | None) -> str:
         "### Params",
         _markdown_table(params.map(_literal)) if len(params) else "No param changed.",
     ]
+    parts.append("### Figures on test images")
+    parts += [
+        f"{text}: {', '.join(map(_literal, _few(names)))}" for text, names in notes(base, head)
+    ]
     if len(table):
         cells = table.map(lambda cell: cell.text).rename(columns=_literal)
-        cells = cells.reset_index(names="metric")
-        parts += ["### Figures on test images", _markdown_table(cells), LEGEND]
+        parts += [_markdown_table(cells.reset_index(names="metric")), LEGEND]
+        if noise := read_noise(base):
+            seeds = noise.table(table).rename(columns=_literal).reset_index(names="metric")
+            shown = f"<details><summary>{noise.title}</summary>\n\n{_markdown_table(seeds)}"
+            parts += [noise.legend, f"{shown}\n\n</details>"]
     else:
-        parts += ["### Figures on test images", "There are none in either revision."]
+        parts.append("There are none in either revision.")
     changed = pictures_changed(base, head)
     parts.append("### Pictures")
     if not changed:
@@ -109,13 +135,6 @@ def markdown(base: Revision, head: Revision, repository: str | None) -> str:
 
 def page(base: Revision, head: Revision) -> str:
     """The report as one HTML file that asks for nothing from outside."""
-    pictures = [
-        {
-            "name": printable(path.removeprefix("plots/images/")),
-            "sides": [("before", _base64(base.read(path))), ("after", _base64(head.read(path)))],
-        }
-        for path in pictures_changed(base, head)
-    ]
     # Text is escaped by the template; only the drawing is markup.
     loader = FileSystemLoader(Path(__file__).parent / "templates")
     template = Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template(
@@ -126,11 +145,21 @@ def page(base: Revision, head: Revision) -> str:
         head=_short(head),
         params=params_changed(base, head),
         metrics=figures(base, head),
+        noise=read_noise(base),
         classes={BETTER: "better", WORSE: "worse"},
         legend=LEGEND,
-        curves=Markup(_curves(base, head)),
-        pictures=pictures,
+        curves=Markup(curves(base, head)),
+        notes=[
+            f"{text}: {', '.join(cut(printable(name), LONGEST) for name in _few(names))}"
+            for text, names in notes(base, head)
+        ],
+        pictures=page_pictures(base, head),
     )
+
+
+def _few(names: list[str]) -> list[str]:
+    """The first of many names, and how many more there are."""
+    return names if len(names) <= NAMED else [*names[:NAMED], f"{len(names) - NAMED} more"]
 
 
 def _short(revision: Revision) -> str:
@@ -156,7 +185,14 @@ def _row(scores: pd.DataFrame, model: str, metric: str) -> pd.Series | None:
     return scores.loc[(model, metric)] if (model, metric) in scores.index else None
 
 
-def _change(metric: str, before: pd.Series | None, after: pd.Series | None) -> Change:
+def _change(
+    metric: str,
+    before: pd.Series | None,
+    after: pd.Series | None,
+    *,
+    marked: bool = True,
+    margin: float | None = None,
+) -> Change:
     if before is None and after is None:
         return Change("", "")
     if before is None or after is None:
@@ -167,7 +203,10 @@ def _change(metric: str, before: pd.Series | None, after: pd.Series | None) -> C
     old, new = readable(before["value"]), readable(after["value"])
     if old == new:
         return Change(f"{new}", "")
-    mark = _verdict(metric, new - old, before, after)
+    if not marked:
+        return Change(f"{new} (before {old})", "")
+    within = margin is not None and abs(new - old) <= margin
+    mark = SEEDS if within else _verdict(metric, new - old, before, after)
     return Change(f"{new} ({readable(new - old):+} {mark})", mark)
 
 
@@ -205,44 +244,6 @@ def _links(path: str, repository: str, base: Revision, head: Revision) -> list[s
 
 def _full(revision: Revision) -> str:
     return git(revision.root, "rev-parse", revision.name).stdout.decode().strip()
-
-
-def _base64(content: bytes | None) -> str:
-    """A picture for a data address; empty where there is none."""
-    return base64.b64encode(content).decode() if content else ""
-
-
-def _curves(base: Revision, head: Revision) -> str:
-    """Total loss of every model in both revisions, as an SVG picture."""
-    columns = ("model", "split", "term", "epoch", "loss")
-    tables = [
-        revision.table("plots/curves.csv", *columns, text=columns[:3]) for revision in (base, head)
-    ]
-    models = list(dict.fromkeys(name for table in tables for name in table["model"]))
-    if not models:
-        return ""
-    rows = -(-len(models) // 2)
-    figure = Figure(figsize=(10, 2.6 * rows), layout="constrained")
-    for axes, model in zip(figure.subplots(rows, 2, squeeze=False).ravel(), models, strict=False):
-        for table, shade, width, name in zip(
-            tables, ("#e76300", "#3f90da"), (3.0, 1.3), ("before", "after"), strict=True
-        ):
-            total = table[(table["model"] == model) & (table["term"] == "total")]
-            for split, style in (("train", "-"), ("validation", "--")):
-                curve = total[total["split"] == split]
-                label = f"{name}, {split}"
-                axes.plot(curve["epoch"], curve["loss"], style, color=shade, lw=width, label=label)
-        axes.set_title(as_text(model), fontsize="medium")
-        axes.set_xlabel("epoch")
-        axes.set_ylabel("total loss per image")
-        axes.spines[["top", "right"]].set_visible(False)
-    for axes in figure.axes[len(models) :]:
-        axes.remove()
-    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
 
 
 def main(

@@ -1,8 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist, mahalanobis
+from scipy.stats import ortho_group
+from sklearn.covariance import EmpiricalCovariance
+from sklearn.mixture import GaussianMixture
 
-from latentlab.anomaly.detector import AnomalyDetector
+from latentlab.anomaly.detector import AnomalyDetector, conformal_quantile
 from latentlab.anomaly.storage import save_detector
 from latentlab.errors import LatentlabError
 from latentlab.latents.arrays import Latents
@@ -65,11 +70,53 @@ def test_density_is_the_negative_log_likelihood_under_the_mixture(scores, mixtur
     np.testing.assert_allclose(scores["density"], -mixture.score_samples(TEST.mean))
 
 
-def test_mahalanobis_is_that_of_scipy(scores):
-    points = TRAIN.mean.astype(float)
-    inverse = np.linalg.inv(np.cov(points, rowvar=False, bias=True))
-    expected = [mahalanobis(mean, points.mean(axis=0), inverse) for mean in TEST.mean]
-    np.testing.assert_allclose(scores["mahalanobis"], expected, rtol=1e-5)
+# Standard deviations of the directions of latents: alike, one nearly flat, and one of no use.
+SPREADS = {"even": [1, 3, 0.5], "nearly flat": [3, 1, 5e-4], "flat": [1, 3, 1e-7]}
+
+
+@pytest.fixture(params=SPREADS.values(), ids=SPREADS)
+def spread_out(request, params):
+    """Train and other latents of a spread, rotated, and a mixture fitted on train."""
+    rng = np.random.default_rng(1)
+    rotation = ortho_group.rvs(3, random_state=2)
+    train, other = (latents_of(rng.normal(0, request.param, (n, 3)) @ rotation) for n in (300, 50))
+    settings = params.gmm.model_copy(update={"n_components": 2})
+    mixture = fit_mixture(train.mean, np.full(300, -1), classes=0, settings=settings, seed=0)
+    return train, other, mixture
+
+
+def test_mahalanobis_is_that_of_scipy_and_scikit_learn(spread_out):
+    train, other, mixture = spread_out
+    found = detector_of(mixture, train, other).score(other)["mahalanobis"]
+    points = train.mean.astype(float)
+    covariance = np.cov(points, rowvar=False, bias=True) + mixture.reg_covar * np.eye(3)
+    inverse = np.linalg.inv(covariance)
+    expected = [mahalanobis(mean, points.mean(axis=0), inverse) for mean in other.mean]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    estimator = EmpiricalCovariance().fit(points)
+    estimator._set_covariance(covariance)
+    np.testing.assert_allclose(
+        found**2, estimator.mahalanobis(other.mean.astype(float)), rtol=1e-6
+    )
+
+
+def test_mahalanobis_ranks_as_the_density_of_one_component(spread_out):
+    train, other, mixture = spread_out
+    found = detector_of(mixture, train, other).score(other)["mahalanobis"]
+    one = GaussianMixture(1, reg_covar=mixture.reg_covar).fit(train.mean.astype(float))
+    constant = one.score_samples(one.means_)
+    expected = 2 * (constant - one.score_samples(other.mean.astype(float)))
+    np.testing.assert_allclose(found**2, expected, rtol=1e-6)
+
+
+def test_without_regularization_mahalanobis_is_that_of_the_bare_covariance(mixture):
+    bare = detector_of(replace(mixture, reg_covar=0.0)).score(TEST)["mahalanobis"]
+    estimator = EmpiricalCovariance().fit(TRAIN.mean.astype(float))
+    np.testing.assert_allclose(bare**2, estimator.mahalanobis(TEST.mean.astype(float)), rtol=1e-6)
+    flat = TRAIN._replace(mean=TRAIN.mean * np.array([1, 1, 0], np.float32))
+    found = detector_of(replace(mixture, reg_covar=0.0), train=flat).score(flat)["mahalanobis"]
+    assert np.isfinite(found).all()
+    assert found.max() < 10
 
 
 def test_neighbors_is_the_distance_to_the_fourth_nearest(scores):
@@ -94,20 +141,47 @@ def test_combined_averages_logarithms_standardized_by_validation(detector, score
     np.testing.assert_allclose(scores["combined"], sum(expected) / 2, rtol=1e-9)
 
 
-@pytest.mark.parametrize("quantile", [0.8, 0.95])
-def test_median_and_threshold_are_quantiles_of_validation(mixture, quantile):
+@pytest.mark.parametrize(("quantile", "above"), [(0.8, 7), (0.95, 1), (0.975, 0), (0.99, 0)])
+def test_median_and_threshold_are_quantiles_of_validation(mixture, quantile, above):
+    """Of 40 scores, the 33rd (of 32.8), the 39th (of 38.95), the 40th, and the 40th (of 40.6)."""
     found = detector_of(mixture, score="reconstruction", quantile=quantile)
     assert found.headline == "reconstruction"
     errors = VALIDATION.squared_error
     assert found.median == pytest.approx(np.median(errors))
-    assert np.mean(errors > found.threshold) == pytest.approx(1 - quantile, abs=1 / len(errors))
+    assert np.sum(errors > found.threshold) == above
+    assert found.n_calibration == 40
+
+
+@pytest.mark.parametrize("quantile", [0.9, 0.95])
+@pytest.mark.parametrize("count", [19, 39, 60, 144, 160, 1000])
+def test_a_new_image_is_above_the_threshold_as_often_as_promised(count, quantile):
+    """Of images in random order, whatever their scores, the last is above in 1 - q of the orders.
+
+    Counted exactly: among equally likely ranks of the new image, those above the threshold.
+    """
+    scores = np.arange(count + 1.0)
+    above = sum(new > conformal_quantile(np.delete(scores, int(new)), quantile) for new in scores)
+    assert above / (count + 1) <= 1 - quantile + 1e-12
+    assert (above + 1) / (count + 1) > 1 - quantile
+
+
+def test_ties_only_lower_the_chance_of_being_above():
+    rng = np.random.default_rng(0)
+    draws = rng.integers(0, 10, (4000, 40))
+    above = [row[0] > conformal_quantile(row[1:].astype(float), 0.9) for row in draws]
+    assert np.mean(above) < 0.1
+
+
+def test_the_largest_of_few_scores_is_the_threshold():
+    assert conformal_quantile(np.array([3.0, 1.0, 2.0]), 0.95) == 3
+    assert conformal_quantile(np.array([2.0]), 0.95) == 2
 
 
 def test_normalized_scores_are_those_computed_by_hand(mixture):
-    errors = np.arange(1, 42, dtype=np.float32)  # median 21, quantile 0.75 is 31
+    errors = np.arange(1, 42, dtype=np.float32)  # median 21, and the 32nd of 42 * 0.75 is 32
     validation = latents_of(RNG.normal(0, 1, (41, 3)))._replace(squared_error=errors)
     found = detector_of(mixture, validation=validation, score="reconstruction", quantile=0.75)
-    np.testing.assert_allclose(found.normalize(np.array([21, 31, 26, 11])), [0, 1, 0.5, -1])
+    np.testing.assert_allclose(found.normalize(np.array([21, 32, 26.5, 10])), [0, 1, 0.5, -1])
 
 
 def test_equal_scores_of_normal_images_are_the_threshold(mixture):

@@ -45,6 +45,8 @@ def test_a_missing_file_is_named(tmp_path):
         ("n_neighbors", np.array(2.5)),
         ("threshold", np.array(-1e9)),
         ("median", np.array(np.nan)),
+        ("n_images", np.array(0)),
+        ("n_images", None),
         ("scales", np.zeros((2, 3))),
         ("scales", np.ones((1, 3))),
         ("center", np.zeros(2)),

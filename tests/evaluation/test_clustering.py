@@ -9,7 +9,9 @@ from latentlab.evaluation.clustering import (
     ari,
     clustering_scores,
     contingency,
+    entropy,
     nmi,
+    population_nmi,
     silhouette,
     silhouette_scores,
     transductive_scores,
@@ -87,6 +89,45 @@ def test_nmi_is_mutual_information_over_the_mean_entropy():
     assert nmi(contingency(LABELS, RANDOM)) == pytest.approx(mutual / ((rows + columns) / 2))
 
 
+def test_the_nmi_of_the_population_is_estimated_without_the_bias_of_the_nmi():
+    """Errors of 80 % right spread evenly over 90 cells, most of which 360 images leave empty."""
+    shares = np.full((10, 10), 0.2 / 90) + np.eye(10) * (0.08 - 0.2 / 90)
+    truth = 1 + (0.8 * np.log(0.8) + 0.2 * np.log(0.2 / 9)) / np.log(10)
+    tables = np.random.default_rng(0).multinomial(360, shares.ravel(), 2000)
+    tables = tables.reshape(-1, 10, 10)
+    assert nmi(tables).mean() - truth > 0.05
+    assert population_nmi(tables).mean() == pytest.approx(truth, abs=0.005)
+    # Of ever more images, both are the same.
+    many = (shares * 9_000_000).round().astype(int)
+    assert population_nmi(many) == pytest.approx(truth, abs=1e-4)
+    assert nmi(many) == pytest.approx(truth, abs=1e-4)
+
+
+def test_the_entropy_is_that_of_the_paper():
+    """The series of Chao, Wang and Jost, summed term by term."""
+    counts = np.array([1] * 12 + [2] * 5 + [7, 40, 90, 0])
+    n, once, twice = counts.sum(), 12, 5
+    seen = sum(x / n * sum(1 / k for k in range(x, n)) for x in counts if x)
+    share = 2 * twice / ((n - 1) * once + 2 * twice)
+    tail = -np.log(share) - sum((1 - share) ** r / r for r in range(1, n))
+    expected = seen + once / n * (1 - share) ** (1 - n) * tail
+    assert entropy(counts) == pytest.approx(expected, rel=1e-3)
+
+
+def test_without_rare_kinds_the_entropy_is_that_of_the_shares():
+    assert entropy(np.array([5000, 5000])) == pytest.approx(np.log(2), abs=1e-3)
+    assert entropy(np.array([7, 0])) == 0
+    assert entropy(np.array([[1, 6], [3, 4]])).shape == (2,)
+
+
+def test_the_interval_of_ami_and_nmi_is_one_and_the_same(clustered):
+    labels, points, mixture = clustered
+    found = clustering_scores(labels, mixture.predict(points), mixture, BOOTSTRAP)
+    ami, nmi_ = (next(s for s in found if s.metric == name) for name in ("ami", "nmi"))
+    assert ami[3:] == nmi_[3:]
+    assert ami.low < ami.value < nmi_.value < nmi_.high
+
+
 def test_silhouette_is_the_mean_of_its_definition():
     points, clusters = np.random.default_rng(0).normal(size=(30, 2)), np.arange(30) % 3
     distances = np.linalg.norm(points[:, None] - points, axis=-1)
@@ -113,6 +154,9 @@ def test_scores_are_those_of_the_assigned_classes(clustered):
     assert scores["clustering.accuracy"] > 0.95
     assert scores["clustering.nmi"] == pytest.approx(
         metrics.normalized_mutual_info_score(labels, mixture.predict(points))
+    )
+    assert scores["clustering.ami"] == pytest.approx(
+        metrics.adjusted_mutual_info_score(labels, mixture.predict(points))
     )
     assert scores["clustering.ari"] == pytest.approx(
         metrics.adjusted_rand_score(labels, mixture.predict(points))

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from latentlab.evaluation.generation import frechet_distance, precision_recall, sample_scores
+from latentlab import memory
+from latentlab.evaluation.generation import (
+    frechet_distance,
+    kernel_distance,
+    kernel_interval,
+    precision_recall,
+    sample_scores,
+)
 from tests.evaluation.tools import by_name
 
 RNG = np.random.default_rng(0)
@@ -22,6 +29,65 @@ def test_the_frechet_distance_is_that_of_the_matrix_root():
 def test_the_same_features_have_no_distance_also_where_some_never_vary():
     dead = np.hstack([IMAGES, np.zeros((500, 3))])
     assert frechet_distance(dead, dead) == pytest.approx(0, abs=1e-6)
+
+
+def kernel(first, second):
+    return sum(first * second) / len(first) + 1
+
+
+def distance_by_pairs(images, samples):
+    def mean(first, second, *, distinct):
+        pairs = [
+            kernel(a, b) ** 3
+            for i, a in enumerate(first)
+            for j, b in enumerate(second)
+            if not distinct or i != j
+        ]
+        return sum(pairs) / len(pairs)
+
+    return (
+        mean(images, images, distinct=True)
+        + mean(samples, samples, distinct=True)
+        - 2 * mean(images, samples, distinct=False)
+    )
+
+
+def test_the_kernel_distance_is_the_unbiased_mean_over_pairs():
+    images, samples = IMAGES[:15], OTHERS[:11]
+    expected = distance_by_pairs(images, samples)
+    assert kernel_distance(images, samples).value == pytest.approx(expected)
+    assert kernel_distance(samples, images).value == pytest.approx(expected)
+
+
+def test_the_error_of_a_kernel_distance_is_that_of_sets_without_one_row():
+    images, samples = IMAGES[:15], OTHERS[:11]
+    variance = 0.0
+    for rows, of in ((15, 0), (11, 1)):
+        without = []
+        for row in range(rows):
+            sets = [images, samples]
+            sets[of] = np.delete(sets[of], row, axis=0)
+            without.append(distance_by_pairs(*sets))
+        variance += (rows - 1) / rows * np.sum((without - np.mean(without)) ** 2)
+    assert kernel_distance(images, samples).error == pytest.approx(np.sqrt(variance))
+
+
+def test_a_kernel_distance_is_the_same_in_chunks(monkeypatch):
+    whole = kernel_distance(IMAGES, OTHERS)
+    monkeypatch.setattr(memory, "CHUNK", 7 * 400 * 8)
+    assert kernel_distance(IMAGES, OTHERS) == pytest.approx(whole)
+
+
+def test_a_kernel_distance_of_one_distribution_is_about_0_and_a_frechet_distance_is_not():
+    rng = np.random.default_rng(0)
+    kernels, frechets = [], []
+    for _ in range(100):
+        images, samples = rng.normal(0, 1, (60, 16)), rng.normal(0, 1, (60, 16))
+        kernels.append(kernel_distance(images, samples).value)
+        frechets.append(frechet_distance(images, samples))
+    assert abs(np.mean(kernels)) < 3 * np.std(kernels) / 10
+    assert min(kernels) < 0
+    assert np.mean(frechets) > 2
 
 
 def test_precision_and_recall_are_those_of_the_definition():
@@ -63,13 +129,29 @@ def test_scores_are_those_of_the_samples():
     assert tight["generation.recall_mixture"] < 0.2
 
 
-def test_the_interval_of_a_distance_lies_around_it():
-    score = sample_scores(IMAGES, OTHERS, "train", seed=0)[0]
-    assert (score.low + score.high) / 2 == pytest.approx(score.value)
+def test_the_distance_does_not_depend_on_the_scale_of_features_and_has_an_interval():
+    score, frechet = sample_scores(IMAGES, OTHERS, "train", seed=0)[:2]
+    again = sample_scores(50 * IMAGES, 50 * OTHERS, "train", seed=0)[0]
+    assert again[2:] == pytest.approx(score[2:])
+    scale = np.sqrt((IMAGES**2).mean())
+    distance = kernel_distance(IMAGES / scale, OTHERS / scale)
+    assert score.metric == "classifier_kid_train"
+    assert score[2:] == (distance.value, *kernel_interval(distance))
+    assert score.low < score.value < score.high
+    assert frechet.metric == "classifier_frechet_train"
+    assert frechet.low is frechet.high is None
 
 
-def test_a_single_image_is_compared_with_nothing():
-    assert sample_scores(np.zeros((1, 3)), np.zeros((5, 3)), "prior", seed=0) == []
+def test_two_images_are_compared_with_nothing_and_few_without_interval():
+    assert sample_scores(np.zeros((2, 3)), np.zeros((5, 3)), "prior", seed=0) == []
+    few = sample_scores(IMAGES[:19], OTHERS, "prior", seed=0)[0]
+    assert few.metric == "classifier_kid_prior"
+    assert few.low is None
+
+
+def test_features_that_are_all_0_are_compared_with_themselves():
+    found = by_name(sample_scores(np.zeros((30, 3)), np.zeros((40, 3)), "prior", seed=0))
+    assert found["generation.classifier_kid_prior"] == pytest.approx(0)
 
 
 def test_images_in_the_order_of_their_classes_are_all_compared():

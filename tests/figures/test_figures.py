@@ -15,7 +15,7 @@ from latentlab.figures.latent_maps import (
     latent_scatter,
     two_maps,
 )
-from latentlab.figures.style import save_png
+from latentlab.figures.style import color, save_png
 from latentlab.latents.projection import to_plane
 
 ROC = pd.DataFrame(
@@ -221,3 +221,69 @@ def test_two_maps_show_the_same_images_and_one_legend():
     first, second = (np.concatenate([c.get_offsets() for c in a.collections]) for a in figure.axes)
     np.testing.assert_allclose(first, -second)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["cat", "dog"]
+
+
+@pytest.mark.parametrize(
+    ("count", "share", "rings"), [(100, 0.3, 1), (100, 0.6, 0), (2500, 0.1, 0)]
+)
+def test_rings_are_drawn_only_while_they_tell_something(count, share, rings):
+    rng = np.random.default_rng(0)
+    points, labels = rng.normal(size=(count, 2)), np.arange(count) % 2
+    wrong = np.arange(count) < share * count
+    figure = two_maps((points, points), ("a", "b"), labels, wrong, ["cat", "dog"], "")
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    mixed = ["mixed classes"] if count > 2000 else []
+    assert names == ["cat", "dog", *mixed, f"misassigned: {share:.0%}"]
+    for axes in figure.axes:
+        drawn = [c for c in axes.collections if c.get_label().startswith("misassigned")]
+        assert len(drawn) == rings
+
+
+def test_many_points_become_a_density_in_the_color_of_the_most_frequent_class():
+    rng = np.random.default_rng(0)
+    labels = np.arange(4000) % 2
+    points = rng.normal(0, 0.3, (4000, 2)) + np.array([[-3, 0], [3, 0]])[labels]
+    axes = two_maps((points, points), ("", ""), labels, labels < 0, ["cat", "dog"], "").axes[0]
+    *marks, hexagons, _ = axes.collections
+    assert sum(len(each.get_offsets()) for each in marks) == 0
+    shades, places = hexagons.get_facecolor(), hexagons.get_offsets()
+    for side, label in ((places[:, 0] < -1, 0), (places[:, 0] > 1, 1)):
+        assert side.sum() > 20
+        np.testing.assert_allclose(shades[side][:, :3], np.tile(color(label), (side.sum(), 1)))
+    depth = shades[:, 3]
+    assert depth.max() == pytest.approx(1)
+    assert depth[np.abs(places[:, 0]) > 3.8].mean() < depth[np.abs(places[:, 0] - 3) < 0.2].mean()
+
+
+def test_labels_of_components_stay_apart_and_inside():
+    rng = np.random.default_rng(0)
+    means = np.concatenate([rng.normal(0, 0.05, (12, 2)), [[9.9, 9.9], [-9.9, -9.9]]])
+    covariances = np.tile(np.eye(2), (14, 1, 1))
+    gaussians = ProjectedGaussians(np.ones(14), means, covariances, np.arange(14) % 3)
+    points = rng.uniform(-10, 10, (50, 2))
+    labels = np.arange(50) % 3
+    names = ["airplane", "automobile", "bird"]
+    figure = latent_scatter(points, labels, labels < 0, names, gaussians, ["x", "y"], "")
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    boxes = [text.get_bbox_patch().get_window_extent() for text in axes.texts]
+    assert len(boxes) == 14
+    for index, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:index])
+        assert axes.bbox.x0 <= box.x0 < box.x1 <= axes.bbox.x1
+    assert axes.texts[11].arrow_patch.get_visible()
+
+
+def test_the_label_of_a_lonely_component_stays_beside_it():
+    gaussians = line_gaussians()
+    plane = ProjectedGaussians(
+        gaussians.weights,
+        np.array([[-5.0, 0], [5, 0]]),
+        np.tile(np.eye(2), (2, 1, 1)),
+        gaussians.classes,
+    )
+    points = np.random.default_rng(0).uniform(-10, 10, (50, 2))
+    axes = latent_scatter(
+        points, np.zeros(50, int), points[:, 0] > 99, ["a", "b"], plane, "xy", ""
+    ).axes[0]
+    assert [text.get_position() for text in axes.texts] == [(4, 4), (4, 4)]

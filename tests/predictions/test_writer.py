@@ -2,6 +2,7 @@ import csv
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -9,7 +10,12 @@ from hypothesis import strategies as st
 from latentlab.evaluation.tables import image_table
 from latentlab.pixels import to_range
 from latentlab.predictions import writer as predictions
-from latentlab.predictions.writer import SplitPredictions, write_predictions
+from latentlab.predictions.writer import (
+    SplitPredictions,
+    pixel_megabytes,
+    write_parquet,
+    write_predictions,
+)
 
 NAMES = ("cat", "dog", "T-shirt, top", 'quote"')
 
@@ -111,6 +117,43 @@ def test_pixels_are_in_the_training_range(part, tmp_path):
     np.testing.assert_allclose(frame["orig_px0"], part.images[:, 0, 0, 0] / 127.5 - 1, atol=1e-6)
 
 
+def test_the_estimated_size_is_that_of_the_pixels_in_the_file(part, tmp_path):
+    written(tmp_path / "with.csv", part, part)
+    written(tmp_path / "without.csv", part, part, pixels=False)
+    rows = [
+        (tmp_path / name).read_text().split("\n", 1)[1] for name in ("with.csv", "without.csv")
+    ]
+    assert pixel_megabytes([part.images] * 2) == (len(rows[0]) - len(rows[1])) / 1e6
+
+
+def test_without_pixels_nothing_else_changes(part, tmp_path):
+    whole = written(tmp_path / "with.csv", part)
+    frame = written(tmp_path / "without.csv", part, pixels=False)
+    pd.testing.assert_frame_equal(frame, whole[[c for c in whole if "_px" not in c]])
+
+
+@pytest.mark.parametrize("pixels", [True, False])
+def test_parquet_holds_the_same_table_with_types(pixels, part, tmp_path, monkeypatch):
+    names = ("7", "NA", 'quo"te', "a\r\nb, c")
+    monkeypatch.setattr(predictions, "CHUNK", 20)
+    path = tmp_path / "p.parquet"
+    frame = written(tmp_path / "p.csv", part, class_names=names, pixels=pixels)
+    write_parquet(path, tmp_path / "p.csv")
+    read = pl.read_parquet(path)
+    assert read.columns == list(frame.columns)
+    assert read["label"].to_list() == [names[label] for label in part.table["label"]]
+    assert read["predicted_label"].to_list()[0] is None
+    assert read["is_anomaly"].to_list() == frame["is_anomaly"].tolist()
+    assert read["row_id"].to_list() == list(range(48))
+    np.testing.assert_array_equal(read["anomaly_score"], frame["anomaly_score"])
+    if pixels:
+        assert read["recon_px3"].dtype == pl.Float32
+        np.testing.assert_allclose(read["recon_px3"], frame["recon_px3"], atol=1e-7)
+    written(tmp_path / "again.csv", part, class_names=names, pixels=pixels)
+    write_parquet(tmp_path / "again.parquet", tmp_path / "again.csv")
+    assert path.read_bytes() == (tmp_path / "again.parquet").read_bytes()
+
+
 def test_no_row_at_all_leaves_no_anomalies_behind(part, tmp_path):
     empty = SplitPredictions(*(values[:0] for values in part))
     assert len(written(tmp_path / "p.csv", part, empty)) == 48
@@ -136,3 +179,7 @@ def test_classes_of_any_name_read_back_as_they_are(part, tmp_path_factory, names
     assert [row["label"] for row in rows] == [names[label] for label in part.table["label"]]
     predicted = [names[label] if label >= 0 else "" for label in part.table["predicted"]]
     assert [row["predicted_label"] for row in rows] == predicted
+    write_parquet(path.with_suffix(".parquet"), path)
+    read = pl.read_parquet(path.with_suffix(".parquet"))
+    assert read["label"].to_list() == [names[label] for label in part.table["label"]]
+    assert read["predicted_label"].to_list() == [name or None for name in predicted]

@@ -241,12 +241,45 @@ def test_only_models_that_run_are_exported_and_drawn(workspace):
 
 
 def test_export_rows_limits_both_parts(workspace):
-    text = (workspace / "params.yaml").read_text()
-    params = yaml.safe_load(text) | {"export": {"rows": 5}}
-    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    changed(workspace, export={"rows": 5})
     run("export")
     frame = pd.read_csv(workspace / "data/predictions/vae/prediction.csv")
     assert frame["split"].tolist() == ["test"] * 5 + ["anomaly"] * 5
+
+
+def test_pixels_that_would_take_too_much_are_left_out_and_a_line_says_so(workspace):
+    whole = pd.read_csv(workspace / "data/predictions/vae/prediction.csv")
+    # 720 images of 64 pixels, twice, with nine characters each, are 0.83 million bytes.
+    changed(workspace, export={"max_megabytes": 0.5, "rows": None})
+    result = invoke("export")
+    assert result.exit_code == 0
+    (line,) = [line for line in result.stderr.splitlines() if "prediction.csv" in line]
+    assert "1 MB of each model" in line
+    assert "export.max_megabytes is 0.5" in line
+    frame = pd.read_csv(workspace / "data/predictions/vae/prediction.csv")
+    others = [column for column in whole if "_px" not in column]
+    pd.testing.assert_frame_equal(frame, whole[others])
+    for export, columns in (
+        ({"rows": 100}, len(whole.columns)),  # 0.23 million bytes
+        ({"rows": None, "pixels": "all"}, len(whole.columns)),
+        ({"pixels": "none", "max_megabytes": 300}, len(others)),
+    ):
+        changed(workspace, run_models=["vae"], export=export)
+        result = invoke("export")
+        assert "export.max_megabytes" not in result.stderr
+        frame = pd.read_csv(workspace / "data/predictions/vae/prediction.csv", nrows=1)
+        assert len(frame.columns) == columns
+
+
+def test_parquet_is_written_where_it_is_asked_for(workspace):
+    folder = workspace / "data/predictions/vae"
+    assert [path.name for path in folder.iterdir()] == ["prediction.csv"]
+    changed(workspace, run_models=["vae"], export={"parquet": True})
+    run("export")
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "prediction.csv",
+        "prediction.parquet",
+    ]
 
 
 def test_without_validation_everything_still_runs(workspace):

@@ -118,7 +118,7 @@ def test_damaged_curves_are_named_by_the_report(content, checkout, tmp_path):
 def test_missing_plots_are_no_failure_of_the_report(checkout, capsys):
     damage(checkout / "plots", None)
     assert failure_of(checkout, "report") == ""
-    assert "(gone)" in capsys.readouterr().out
+    assert "Models that are gone" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The report of a change, and the shell steps of the workflow that makes it for a pull request."""
 
 import re
+import shutil
 import subprocess
 
 import numpy as np
@@ -11,12 +12,16 @@ from PIL import Image
 
 from tests.checkout import commit, copy_of_checkout, shell
 from tests.conftest import ROOT
+from tools import pictures
+from tools.comparable import differences
 from tools.fresh import missing_results
 from tools.report import (
+    LEGEND,
     Revision,
     _change,
     _literal,
     figures,
+    markdown,
     page,
     params_changed,
     pictures_changed,
@@ -33,7 +38,7 @@ SCORES = """model,group,metric,value,low,high
 vae,reconstruction,mse,0.01,0.008,0.012
 vae,reconstruction,ssim,0.8,0.79,0.81
 vae,vae,kl,12.5,12.4,12.6
-vae,clustering,nmi,0.7,,
+vae,clustering,ami,0.7,,
 vae,anomaly,auroc,0.9,0.89,0.91
 gone,reconstruction,mse,0.5,0.4,0.6
 reference,probe,classifier,0.9,0.8,1.0
@@ -42,7 +47,7 @@ CHANGED = """model,group,metric,value,low,high
 vae,reconstruction,mse,0.011,0.009,0.013
 vae,reconstruction,ssim,0.85,0.84,0.86
 vae,vae,kl,20.5,20.4,20.6
-vae,clustering,nmi,0.6,,
+vae,clustering,ami,0.6,,
 vae,anomaly,auroc,0.8,0.79,0.81
 new,reconstruction,mse,0.25,0.2,0.3
 reference,probe,classifier,0.9,0.8,1.0
@@ -71,6 +76,7 @@ def changed(clone):
         picture(plots / f"images/vae/{name}.png", 10)
     (plots / "scores.csv").write_text(SCORES)
     (plots / "curves.csv").write_text(CURVES.format(8))
+    (clone / "seeds.json").unlink(missing_ok=True)
     commit(clone, "Base")
     subprocess.run(["git", "branch", "base"], cwd=clone, check=True)
     params = clone / "params.yaml"
@@ -168,6 +174,106 @@ def test_nothing_changed_is_said_and_no_figure_is_marked(changed):
     same = Revision(changed, "main")
     assert params_changed(same, same).empty
     assert {cell.mark for row in figures(same, same).to_numpy() for cell in row} == {""}
+
+
+LOCK = """stages:
+  preprocess:
+    outs:
+    - {{path: data/processed/train, md5: {train}.dir}}
+    - {{path: data/processed/validation, md5: b.dir}}
+    - {{path: data/processed/test, md5: {test}.dir}}
+    - {{path: data/processed/anomalies, md5: d.dir}}
+    - {{path: data/processed/about.json, md5: e}}
+"""
+PARAMS = "dataset: {dataset}\nepochs: {epochs}\nevaluate: {{n_neighbors: {neighbors}}}\n"
+
+
+@pytest.fixture
+def two(tmp_path):
+    """Makes two commits that differ in some of what a report compares."""
+    subprocess.run(["git", "init", "-q", "-b", "main", tmp_path], check=True)
+
+    def made(*, has_lock=True, models=("vae", "vae"), draw=None, **changes):
+        for number, scores in enumerate((SCORES, CHANGED)):
+            values = {"dataset": "digits", "epochs": 1, "neighbors": 5, "train": "a", "test": "c"}
+            values |= changes if number else {}
+            (tmp_path / "plots").mkdir(exist_ok=True)
+            (tmp_path / "params.yaml").write_text(PARAMS.format(**values))
+            if has_lock:
+                (tmp_path / "dvc.lock").write_text(LOCK.format(**values))
+            (tmp_path / "plots/scores.csv").write_text(scores)
+            shutil.rmtree(tmp_path / "plots/images", ignore_errors=True)
+            for name in "abcdef":
+                path = tmp_path / f"plots/images/{models[number]}/{name}.png"
+                (draw or picture)(path, 10 + number)
+            commit(tmp_path, f"Commit {number}")
+        return Revision(tmp_path, "HEAD~1"), Revision(tmp_path, "HEAD")
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"test": "z"}, "these images differ: `test`"),
+        ({"train": "z", "test": "z"}, "these images differ: `train`, `test`"),
+        ({"neighbors": 7}, "these params of the protocol differ: `evaluate.n_neighbors`"),
+        ({"dataset": "mnist", "has_lock": False}, "of the protocol differ: `dataset`"),
+    ],
+)
+def test_what_cannot_be_compared_has_no_arrow_and_a_line_says_why(changes, reason, two):
+    base, head = two(**changes)
+    text, html = markdown(base, head, None), page(base, head)
+    assert len([line for line in text.splitlines() if reason in line]) == 1
+    assert reason.replace("`", "") in html
+    assert not re.search("[▲▼≈△]", text.replace(LEGEND, ""))
+    assert {cell.mark for row in figures(base, head).to_numpy() for cell in row} <= {"", "△"}
+    assert "0.85 (before 0.8)" in text
+    assert "class='better'" not in html
+    assert "class='worse'" not in html
+
+
+def test_other_epochs_and_the_name_of_a_data_set_leave_figures_comparable(two):
+    base, head = two(epochs=2, dataset="the_same_images_by_another_name")
+    assert differences(base, head) == []
+    assert "0.85 (+0.05 ▲)" in markdown(base, head, None)
+
+
+def test_a_model_that_is_gone_is_one_line_and_no_picture(two):
+    base, head = two(models=("old", "new"))
+    text, html = markdown(base, head, None), page(base, head)
+    line = "Models that are gone, with their figures and pictures: "
+    assert f"{line}`gone`, `old`\n" in text
+    assert f"{line}gone, old</p>" in html
+    assert html.count("<figure>") == html.count("<img") == 6
+    assert "old/" not in html
+    assert "not there" not in html
+
+
+def noise(path, seed):
+    """A picture of the size of a figure, which hardly compresses."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed + len(path.name))
+    Image.fromarray(rng.integers(0, 256, (400, 800, 3)).astype(np.uint8)).save(path)
+
+
+def test_pictures_are_compressed_or_left_out_beyond_a_budget_and_a_line_says_so(two, monkeypatch):
+    base, head = two(draw=noise)
+    monkeypatch.setattr(pictures, "BUDGET", 8_000_000)
+    assert "Pictures are compressed, so" in page(base, head)
+    sizes = []
+    for budget in (1_500_000, 60_000):
+        monkeypatch.setattr(pictures, "BUDGET", budget)
+        html = page(base, head)
+        assert "Pictures are compressed at " in html
+        sizes.append(html.count("<img"))
+        assert len(html) < budget + 100_000
+    assert sizes[0] > sizes[1]
+    assert re.search(r"\d more pictures changed and have no room here", html)
+    monkeypatch.setattr(pictures, "BUDGET", 20_000_000)
+    html = page(base, head)
+    assert html.count("data:image/png;base64,") == 12
+    assert "no room" not in html
 
 
 def test_the_workflow_may_write_comments_only_and_not_in_a_fork():

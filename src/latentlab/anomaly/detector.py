@@ -3,6 +3,7 @@
 Every score is larger for more anomalous images; ``latentlab.anomaly.settings`` says what each is.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self, final
@@ -56,13 +57,15 @@ class Calibration:
     Attributes:
         headline: The score that decides whether an image is anomalous.
         median: Of the headline score.
-        threshold: A quantile of the headline score; images above it are called anomalous.
+        threshold: Conformal quantile of the headline score; images above it are called anomalous.
+        n_images: How many images these are.
         scales: Of each score in ``COMBINED``, in that order.
     """
 
     headline: AnomalyScore
     median: float
     threshold: float
+    n_images: int
     scales: tuple[LogScale, ...]
 
 
@@ -77,8 +80,8 @@ class AnomalyDetector:
             neighbors.
         n_neighbors: Which nearest neighbor counts; below the number of train images.
         center: Mean of the train latents, shape ``(D,)``.
-        whitening: Makes the covariance of the centered train latents the identity, shape
-            ``(D, D)``.
+        whitening: Makes the covariance of the centered train latents, with the mixture's
+            ``reg_covar`` on its diagonal, the identity, shape ``(D, D)``.
         calibration: ``None`` before ``calibrate``.
     """
 
@@ -99,7 +102,7 @@ class AnomalyDetector:
             n_neighbors: Which nearest neighbor counts; at most the number of train images less
                 one is used.
         """
-        center, whitening = _whitening(train.mean)
+        center, whitening = _whitening(train.mean, mixture.reg_covar)
         count = min(n_neighbors, len(train.mean) - 1)
         return cls(mixture, train._replace(reconstructions=None), count, center, whitening)
 
@@ -111,8 +114,8 @@ class AnomalyDetector:
                 errors. Where there are none, train is used, no image its own neighbor; its
                 scores are lower than those of new images.
             score: The headline score.
-            quantile: Of the headline score that becomes the threshold, in ``(0.5, 1)``: 0.95
-                calls one normal image in twenty anomalous.
+            quantile: Of the headline score that becomes the threshold, in ``(0.5, 1)``; see
+                ``conformal_quantile``.
 
         Returns:
             A calibrated detector without the parts of train that only this method uses.
@@ -131,8 +134,13 @@ class AnomalyDetector:
                 f"evaluate.anomaly_score: the model has no score {score!r}; it has "
                 f"{', '.join(normal)}"
             )
-        median, threshold = np.quantile(normal[score], [0.5, quantile])
-        calibration = Calibration(score, float(median), float(threshold), scales)
+        calibration = Calibration(
+            score,
+            float(np.median(normal[score])),
+            conformal_quantile(normal[score], quantile),
+            len(normal[score]),
+            scales,
+        )
         return replace(self, train=only_means(self.train.mean), calibration=calibration)
 
     @property
@@ -149,6 +157,11 @@ class AnomalyDetector:
     def threshold(self) -> float:
         """Images whose headline score is above this are called anomalous."""
         return self._calibrated().threshold
+
+    @property
+    def n_calibration(self) -> int:
+        """Number of normal images that median and threshold were taken from."""
+        return self._calibrated().n_images
 
     def score(self, latents: Latents) -> dict[AnomalyScore, Array]:
         """Every anomaly score that the model has.
@@ -215,6 +228,34 @@ class AnomalyDetector:
         return column
 
 
+def conformal_quantile(scores: Array, quantile: float) -> float:
+    r"""The :math:`\lceil (n + 1) q \rceil`-th smallest of :math:`n` scores of normal images.
+
+    If they and the score of a new normal image are exchangeable, as independent draws from one
+    distribution are, that of the new image is above with a probability of at most :math:`1 - q`,
+    whatever the distribution. The largest of few scores cannot promise that: where
+    :math:`n < q / (1 - q)` it is taken all the same, and the probability is at most
+    :math:`1 / (n + 1)`.
+
+    Args:
+        scores: Shape ``(n,)``, one or more.
+        quantile: :math:`q`, in ``(0, 1)``.
+
+    References:
+        Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World (2005).
+        https://doi.org/10.1007/b106715
+        Angelopoulos & Bates, Conformal Prediction: A Gentle Introduction (2023), section 1.
+        https://arxiv.org/abs/2107.07511
+
+    Example:
+        >>> conformal_quantile(np.arange(1.0, 20.0), 0.95), conformal_quantile(np.ones(3), 0.95)
+        (19.0, 1.0)
+    """
+    # Less a rounding error of the product, which would ask for one more where it is whole.
+    rank = math.ceil((len(scores) + 1) * quantile - 1e-9)
+    return float(np.sort(scores)[min(rank, len(scores)) - 1])
+
+
 def only_means(mean: Float32s) -> Latents:
     """Latents of posterior means and nothing else."""
     return Latents(mean, None, None, None, None, None)
@@ -226,10 +267,11 @@ def _combine(scores: Mapping[AnomalyScore, Array], scales: tuple[LogScale, ...])
     return combined
 
 
-def _whitening(latents: Floats) -> tuple[Array, Array]:
-    """Center of latents, and the matrix that makes their covariance the identity."""
+def _whitening(latents: Floats, reg_covar: float) -> tuple[Array, Array]:
+    """Center of latents, and the matrix that makes their regularized covariance the identity."""
     points = np.asarray(latents, dtype=np.float64)
     covariance = np.atleast_2d(np.cov(points, rowvar=False, bias=True))
     values, vectors = np.linalg.eigh(covariance)
-    # A direction in which train does not vary would count infinitely.
-    return points.mean(axis=0), vectors / np.sqrt(np.maximum(values, 1e-6 * values.max()))
+    # Only rounding is added where the mixture needs nothing: not to divide by zero.
+    added = max(reg_covar, np.finfo(np.float64).eps * values.max())
+    return points.mean(axis=0), vectors / np.sqrt(np.maximum(values, 0) + added)

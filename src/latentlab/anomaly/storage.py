@@ -41,6 +41,7 @@ def save_detector(detector: AnomalyDetector, path: Path) -> None:
         "headline": calibration.headline,
         "median": calibration.median,
         "threshold": calibration.threshold,
+        "n_images": calibration.n_images,
         "scales": [[scale.floor, scale.mean, scale.std] for scale in calibration.scales],
     }
     of_mixture = mixture_arrays(detector.mixture)
@@ -74,6 +75,7 @@ def _detector_from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> AnomalyDete
         "whitening": (np.float64, (dimensions, dimensions)),
         "median": (np.float64, ()),
         "threshold": (np.float64, ()),
+        "n_images": (np.int64, ()),
         "scales": (np.float64, (len(COMBINED), 3)),
     }
     for name, (dtype, shape) in expected.items():
@@ -85,11 +87,14 @@ def _detector_from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> AnomalyDete
             )
     n_neighbors, headline = int(arrays["n_neighbors"]), arrays["headline"].item()
     median, threshold = float(arrays["median"]), float(arrays["threshold"])
+    n_images = int(arrays["n_images"])
     scales = tuple(LogScale(*map(float, row)) for row in arrays["scales"])
     if headline not in get_args(AnomalyScore):
         raise ValueError(f"headline {headline!r}")
     if not 0 <= n_neighbors < count:
         raise ValueError(f"n_neighbors {n_neighbors} of {count} train latents")
+    if n_images < 1:
+        raise ValueError(f"n_images {n_images}, expected 1 or more")
     undamaged(arrays)
     if threshold < median or any(scale.floor <= 0 or scale.std <= 0 for scale in scales):
         raise ValueError("a threshold below the median, or a scale that is not positive")
@@ -99,5 +104,5 @@ def _detector_from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> AnomalyDete
         n_neighbors,
         arrays["center"],
         arrays["whitening"],
-        Calibration(headline, median, threshold, scales),
+        Calibration(headline, median, threshold, n_images, scales),
     )

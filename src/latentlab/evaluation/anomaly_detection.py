@@ -9,6 +9,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.stats import betabinom
 from sklearn.metrics import (
     average_precision_score,
     precision_recall_curve,
@@ -18,7 +20,7 @@ from sklearn.metrics import (
 
 from latentlab.anomaly.settings import AnomalyScore
 from latentlab.arrays import Array, Floats, Indices
-from latentlab.evaluation.intervals import Bootstrap, auroc_interval
+from latentlab.evaluation.intervals import LEVEL, Bootstrap, Interval, auroc_interval
 from latentlab.evaluation.metric import Metric, Score
 
 AUROC = Metric(
@@ -47,12 +49,14 @@ FPR_AT_95_TPR = Metric(
 THRESHOLD = Metric(
     "anomaly",
     "threshold",
-    "`evaluate.anomaly_quantile` quantile of the validation images' scores, in the score's unit",
+    "conformal `evaluate.anomaly_quantile` quantile of the validation images' scores, the "
+    "`ceil((n + 1) q)`-th smallest of `n`, in the score's unit",
 )
 FALSE_POSITIVE_RATE = Metric(
     "anomaly",
     "false_positive_rate",
-    "share of test images above the threshold",
+    "share of test images above the threshold; at most `1 - evaluate.anomaly_quantile` on average "
+    "over validation sets like test, and its interval includes the uncertainty of the threshold",
     range="0 to 1",
     better="lower",
 )
@@ -195,12 +199,55 @@ def false_positive_rate(normal: Floats, anomalous: Floats, sensitivity: float = 
     return float(np.mean(normal >= lowest))
 
 
+def false_positive_interval(count: int, total: int, n_calibration: int) -> Interval:
+    r"""95 % interval of a false positive rate, with the uncertainty of its threshold.
+
+    A threshold that is an order statistic of :math:`n` scores of normal images lies below a share
+    of all normal images that is :math:`\operatorname{Beta}((n + 1) r, (n + 1) (1 - r))`, of mean
+    :math:`r`, whatever the scores' continuous distribution; the number above it among ``total``
+    others is then beta-binomial. The interval holds the rates :math:`r` under which neither as
+    few nor as many as ``count`` have a probability below 2.5 %, as Clopper and Pearson's does for
+    a binomial: it is for the mean over thresholds. Where the images behind the threshold are
+    exchangeable with the others, it holds the rate that the threshold was made for in 95 % of
+    cases or more; where they are not, thresholds vary otherwise, and 95 % is approximate.
+
+    Args:
+        count: Normal images above the threshold.
+        total: Normal images that the rate is measured on, 1 or more.
+        n_calibration: :math:`n`, 1 or more.
+
+    References:
+        Clopper & Pearson, The Use of Confidence or Fiducial Limits (1934).
+        https://doi.org/10.1093/biomet/26.4.404
+        Angelopoulos & Bates, Conformal Prediction: A Gentle Introduction (2023), sections 3.2
+        and 3.3. https://arxiv.org/abs/2107.07511
+
+    Example:
+        >>> [round(end, 3) for end in false_positive_interval(18, 360, 144)]
+        [0.017, 0.103]
+    """
+    tail, weight = (1 - LEVEL) / 2, n_calibration + 1
+
+    def as_many(rate: float) -> float:
+        return float(betabinom.sf(count - 1, total, rate * weight, (1 - rate) * weight)) - tail
+
+    def as_few(rate: float) -> float:
+        return float(betabinom.cdf(count, total, rate * weight, (1 - rate) * weight)) - tail
+
+    # Both are continuous and monotonic between rates 0 and 1, where the law is degenerate.
+    ends = 1e-12, 1 - 1e-12
+    low = brentq(as_many, *ends, xtol=1e-10) if count > 0 else 0.0
+    high = brentq(as_few, *ends, xtol=1e-10) if count < total else 1.0
+    return Interval(float(low), float(high))
+
+
 def anomaly_scores(
     normal: Mapping[AnomalyScore, Array],
     anomalous: Mapping[AnomalyScore, Array],
     *,
     headline: AnomalyScore,
     threshold: float,
+    n_calibration: int,
     bootstrap: Bootstrap,
 ) -> list[Score]:
     """Scores of each anomaly score, and of the headline score at its threshold.
@@ -210,6 +257,7 @@ def anomaly_scores(
         anomalous: Anomaly scores of anomalies, each of shape ``(M,)``.
         headline: Name of the score that the group ``anomaly`` is about.
         threshold: Above it, an image is called anomalous by the headline score.
+        n_calibration: Number of normal images whose scores gave the threshold.
         bootstrap: Of the intervals.
 
     Returns:
@@ -217,10 +265,14 @@ def anomaly_scores(
     """
     if len(anomalous[headline]) == 0:
         return []
+    above = int(np.sum(normal[headline] > threshold))
+    total = len(normal[headline])
     scores = [
         *_detection_scores(HEADLINE_DETECTION, normal[headline], anomalous[headline], bootstrap),
         THRESHOLD.score(threshold),
-        bootstrap.mean(FALSE_POSITIVE_RATE, normal[headline] > threshold),
+        FALSE_POSITIVE_RATE.score(
+            above / total, false_positive_interval(above, total, n_calibration)
+        ),
         bootstrap.mean(TRUE_POSITIVE_RATE, anomalous[headline] > threshold),
     ]
     for name in normal:
@@ -232,9 +284,8 @@ def anomaly_scores(
 def _detection_scores(
     metrics: DetectionMetrics, normal: Array, anomalous: Array, bootstrap: Bootstrap
 ) -> list[Score]:
-    interval = auroc_interval(normal, anomalous, bootstrap.n_resamples, bootstrap.seed)
     return [
-        metrics.auroc.score(auroc(normal, anomalous), interval),
+        metrics.auroc.score(auroc(normal, anomalous), auroc_interval(normal, anomalous)),
         metrics.average_precision.score(average_precision(normal, anomalous)),
         metrics.fpr_at_95_tpr.score(false_positive_rate(normal, anomalous)),
     ]

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.metrics import confusion_matrix
 
 from latentlab.arrays import Array, Floats, Integers, Mask
-from latentlab.evaluation.intervals import Bootstrap
+from latentlab.evaluation.intervals import Bootstrap, table_interval
 from latentlab.evaluation.metric import Metric, Score
 
 ACCURACY = Metric(
@@ -151,8 +151,9 @@ def classification_scores(
     return [
         bootstrap.mean(ACCURACY, predicted == labels),
         *(
-            bootstrap.table(metric, counts, partial(_macro, metric.name))
+            metric.score(float(macro(counts)), table_interval(counts, macro))
             for metric in (PRECISION, RECALL, F1)
+            for macro in (partial(_macro, metric.name),)
         ),
         CALIBRATION_ERROR.score(error),
     ]

@@ -134,7 +134,9 @@ def train_classifier(
     """
     classifier.train()
     device, labeled = classifier.device, np.flatnonzero(labels >= 0)
-    pixels = torch.from_numpy(images[labeled]).to(device)
+    # What is mapped from a file is not copied into memory without need.
+    chosen = images if len(labeled) == len(labels) else images[labeled]
+    pixels = torch.from_numpy(chosen).to(device)
     codes = torch.from_numpy(labels[labeled]).to(device)
     optimizer = torch.optim.Adam(classifier.parameters(), lr=LEARNING_RATE, fused=True)
     order = generator(seed, "reference batch order", torch.device("cpu"))

@@ -6,12 +6,12 @@ an interval.
 """
 
 import numpy as np
-from scipy.special import entr
-from sklearn.metrics import silhouette_score
+from scipy.special import digamma, entr, hyperu
+from sklearn.metrics import adjusted_mutual_info_score, silhouette_score
 from sklearn.metrics.cluster import contingency_matrix
 
 from latentlab.arrays import Floats, Integers
-from latentlab.evaluation.intervals import Bootstrap
+from latentlab.evaluation.intervals import Bootstrap, table_interval
 from latentlab.evaluation.metric import Metric, Score
 from latentlab.mixture.fitting import fit_mixture
 from latentlab.mixture.mixture import Mixture
@@ -37,13 +37,21 @@ ACCURACY_MAJORITY = Metric(
     range="0 to 1",
     better="higher",
 )
+AMI = Metric(
+    "clustering",
+    "ami",
+    "adjusted mutual information of components and classes (arithmetic mean); 0 is chance",
+    range="up to 1",
+    better="higher",
+    is_headline=True,
+)
 NMI = Metric(
     "clustering",
     "nmi",
-    "normalized mutual information of components and classes (arithmetic mean)",
+    "normalized mutual information of components and classes (arithmetic mean), larger for few "
+    "images; its interval is that of `ami`, whose value for ever more images is the same",
     range="0 to 1",
     better="higher",
-    is_headline=True,
 )
 ARI = Metric(
     "clustering",
@@ -77,6 +85,7 @@ NMI_TRANSDUCTIVE = Metric(
 METRICS = (
     ACCURACY,
     ACCURACY_MAJORITY,
+    AMI,
     NMI,
     ARI,
     SILHOUETTE,
@@ -137,6 +146,52 @@ def nmi(counts: Integers) -> Floats:
     return _ratio(2 * np.maximum(mutual, 0), classes + components)
 
 
+def population_nmi(counts: Integers) -> Floats:
+    """Estimate of the population's normalized mutual information, almost without bias.
+
+    The NMI of few images is too large: many pairs of class and component that the population has
+    are not among them, and the entropy of pairs comes out too small. Here the entropies are
+    estimated by ``entropy``. The AMI of ever more images nears the same value.
+
+    Args:
+        counts: Images by class and component, shape ``(..., classes, components)``.
+
+    Returns:
+        At most 1, near 0 for chance and by chance just below it; shape ``(...)``.
+    """
+    classes, components = entropy(counts.sum(-1)), entropy(counts.sum(-2))
+    joint = entropy(counts.reshape(*counts.shape[:-2], -1))
+    mutual = classes + components - joint
+    return np.minimum(_ratio(2 * mutual, classes + components), 1)
+
+
+def entropy(counts: Integers) -> Floats:
+    """Entropy in nats of the population that counts are drawn from, almost without bias.
+
+    What was seen once or twice tells how much was not seen.
+
+    Args:
+        counts: Of each kind, shape ``(..., kinds)``.
+
+    Returns:
+        Shape ``(...)``.
+
+    References:
+        Chao, Wang & Jost, Entropy and the Species Accumulation Curve (2013); its series is summed
+        in the limit of many counts. https://doi.org/10.1111/2041-210X.12108
+    """
+    total = counts.sum(-1).astype(np.float64)
+    seen = counts * (digamma(total)[..., None] - digamma(np.maximum(counts, 1)))
+    once, twice = (counts == 1).sum(-1), (counts == 2).sum(-1)
+    # Of what the next draw adds: how much was seen once or never, by Good and Turing.
+    ratio = np.where(twice > 0, 2 * twice, 2) / np.where(
+        twice > 0, (total - 1) * once + 2 * twice, (total - 1) * np.maximum(once - 1, 0) + 2
+    )
+    unseen = once * (1 - ratio) * hyperu(1, 1, total * ratio)
+    entropies: Floats = (seen.sum(-1) + unseen) / total
+    return entropies
+
+
 def ari(counts: Integers) -> Floats:
     """Rand index adjusted for chance: 1 is best, 0 is chance, -0.5 the least.
 
@@ -186,11 +241,13 @@ def clustering_scores(
         bootstrap: Of the intervals.
     """
     agreement = contingency(labels, components)
+    mutual = table_interval(agreement, population_nmi)
     return [
         bootstrap.mean(ACCURACY, mixture.one_to_one_class[components] == labels),
         bootstrap.mean(ACCURACY_MAJORITY, mixture.majority_class[components] == labels),
-        bootstrap.table(NMI, agreement, nmi),
-        bootstrap.table(ARI, agreement, ari),
+        AMI.score(float(adjusted_mutual_info_score(labels, components)), mutual),
+        NMI.score(float(nmi(agreement)), mutual),
+        ARI.score(float(ari(agreement)), table_interval(agreement, ari, lowest=-0.5)),
     ]
 
 

@@ -92,6 +92,7 @@ def evaluate(
         anomalous,
         headline=detector.headline,
         threshold=detector.threshold,
+        n_calibration=detector.n_calibration,
         bootstrap=bootstrap,
     )
     return Evaluated(
@@ -124,13 +125,16 @@ def _model_scores(
     )
     yield from likelihood_scores(test, model.loss_name, binarized=binarized, bootstrap=bootstrap)
     if model.is_variational and is_likelihood(model.loss_name, binarized=binarized):
-        batches = importance_bounds(
-            model, images, n_samples=settings.importance_samples, seed=bootstrap.seed
+        # The cost is that of decoding every image as often as there are samples.
+        chosen = sample_indices(
+            len(images), settings.importance_images, bootstrap.seed, "test images bounded"
         )
-        total = -(-len(images) // images_at_once(model.shape))
+        batches = importance_bounds(
+            model, images[chosen], n_samples=settings.importance_samples, seed=bootstrap.seed
+        )
+        total = -(-len(chosen) // images_at_once(model.shape))
         bounds = np.concatenate(list(progress(batches, total=total)))
-        density = None if model.loss_name == "bernoulli" else model.pixel_range
-        yield from importance_scores(bounds, images[0].size, density, bootstrap)
+        yield from importance_scores(bounds, images[0].size, model.loss_name, bootstrap)
     yield from latent_scores(test)
 
 

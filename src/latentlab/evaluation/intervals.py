@@ -1,11 +1,25 @@
-"""Bootstrap and jackknife intervals of means, AUROCs, counts and distances over test images.
+"""95 % confidence intervals of means, shares, tables of counts, AUROCs and distances.
 
-They tell what another test set of the same size might have given, not what another seed of
-training would.
+Each is a confidence interval of the population's value: what the metric would be on all images of
+the kind that the test set was drawn from. About 95 of 100 test sets give an interval that holds
+it. They are no prediction intervals: the figure of the next test set scatters by itself and lies
+in them less often. Nor do they tell what another seed of training would give.
+
+=============  ====================================================================================
+means          percentile bootstrap
+shares         Wilson's score interval
+tables         score interval with the standard error of the delete-one jackknife
+AUROCs         score interval with the standard error of DeLong et al.
+distances      normal interval with the standard error of the delete-one jackknife, in `generation`
+=============  ====================================================================================
+
+How often each holds the population's value was measured: docs/intervals.md.
 
 References:
-    Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapters 10 (bias) and 13
-    (percentile intervals). Those of means are computed by SciPy's ``bootstrap``.
+    Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapters 11 (jackknife) and 13
+    (percentile intervals).
+    Wilson, Probable Inference, the Law of Succession, and Statistical Inference (1927).
+    https://doi.org/10.1080/01621459.1927.10502953
 """
 
 from collections.abc import Callable
@@ -14,21 +28,23 @@ from typing import Any, NamedTuple, final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import bootstrap, t
+from scipy.stats import binomtest, bootstrap, norm, rankdata
 
-from latentlab.arrays import Floats, Integers
+from latentlab.arrays import Floats, Integers, Mask
 from latentlab.evaluation.metric import Metric, Score
 from latentlab.randomness import stream_seed
 
 LEVEL = 0.95
+# Standard errors to either side of a normal interval.
+Z = float(norm.ppf((1 + LEVEL) / 2))
+# As near to 1 as the rounding of sums leaves a perfect value.
+ROUNDING = 1e-9
 # Resampled sets of a mean drawn at once: memory is this many times the set.
 BATCH = 100
-# Parts that the jackknife leaves out in turn.
-GROUPS = 20
 
 
 class Interval(NamedTuple):
-    """Where the value of another set of images would lie, with 95 % confidence."""
+    """A 95 % confidence interval of the population's value."""
 
     low: float
     high: float
@@ -37,7 +53,7 @@ class Interval(NamedTuple):
 @final
 @dataclass(frozen=True)
 class Bootstrap:
-    """Scores with bootstrap intervals.
+    """Scores of means with their intervals.
 
     Attributes:
         n_resamples: Resampled sets behind each interval.
@@ -52,28 +68,18 @@ class Bootstrap:
 
         Args:
             metric: The metric.
-            values: One per image, shape ``(N,)``; booleans count 0 and 1.
+            values: One per image, shape ``(N,)``. Booleans are a share, with Wilson's interval;
+                of numbers, images are resampled.
         """
+        if values.dtype == np.bool_:
+            return metric.score(float(values.mean()), share_interval(values))
         numbers = np.asarray(values, dtype=np.float64)
         interval = mean_interval(numbers, self.n_resamples, self.seed)
         return metric.score(float(numbers.mean()), interval)
 
-    def table(
-        self, metric: Metric, counts: Integers, statistic: Callable[[Integers], Floats]
-    ) -> Score:
-        """Score of a metric of images counted by two properties.
-
-        Args:
-            metric: The metric.
-            counts: Images by both properties, shape ``(A, B)``.
-            statistic: The metric of many such tables at once, ``(..., A, B)`` to ``(...)``.
-        """
-        interval = table_interval(counts, statistic, self.n_resamples, self.seed)
-        return metric.score(float(statistic(counts)), interval)
-
 
 def mean_interval(values: Floats, n_resamples: int, seed: int) -> Interval:
-    """95 % interval of a mean over images.
+    """Percentile bootstrap interval of a mean over images.
 
     Args:
         values: One per image, shape ``(N,)``.
@@ -94,82 +100,115 @@ def mean_interval(values: Floats, n_resamples: int, seed: int) -> Interval:
     return Interval(float(found.low), float(found.high))
 
 
-def auroc_interval(normal: Floats, anomalous: Floats, n_resamples: int, seed: int) -> Interval:
-    """95 % interval of the AUROC; normal images and anomalies are resampled separately.
+def share_interval(found: Mask) -> Interval:
+    """Wilson's interval of a share, which has a width also where all images are right, or none.
+
+    Args:
+        found: Whether each image counts, shape ``(N,)``.
+
+    Example:
+        >>> low, high = share_interval(np.ones(360, dtype=bool))
+        >>> round(low, 4), high
+        (0.9894, 1.0)
+    """
+    test = binomtest(int(found.sum()), len(found))
+    interval = test.proportion_ci(LEVEL, method="wilson")
+    return Interval(float(interval.low), float(interval.high))
+
+
+def auroc_interval(normal: Floats, anomalous: Floats) -> Interval:
+    """Score interval of the AUROC, from how both normal images and anomalies scatter.
 
     Args:
         normal: Scores of normal images, shape ``(N,)``.
         anomalous: Scores of anomalies, shape ``(M,)``.
-        n_resamples: How many pairs of sets are drawn, with replacement.
-        seed: Of the draws.
+
+    Returns:
+        0 to 1 where there are fewer than two of either, which tell nothing.
+
+    References:
+        DeLong, DeLong & Clarke-Pearson, Comparing the Areas under Two or More Correlated Receiver
+        Operating Characteristic Curves (1988). https://doi.org/10.2307/2531595
     """
-    # The AUROC depends on ranks only, and integers are counted faster than floats are sorted.
-    _, ranks = np.unique(np.concatenate([normal, anomalous]), return_inverse=True)
-    levels = ranks.max() + 1
-    first, second = ranks[: len(normal)], ranks[len(normal) :]
-    rng = np.random.default_rng(stream_seed(seed, "intervals"))
-    areas = []
-    for _ in range(n_resamples):
-        below = np.bincount(rng.choice(first, len(first)), minlength=levels)
-        found = np.bincount(rng.choice(second, len(second)), minlength=levels)
-        # An anomaly beats the normal images of lower rank, and half of those of its own.
-        beaten = np.cumsum(below) - 0.5 * below
-        areas.append(beaten @ found / (len(first) * len(second)))
-    return _percentiles(np.array(areas))
+    n, m = len(normal), len(anomalous)
+    if min(n, m) < 2:
+        return Interval(0.0, 1.0)
+    ranks = rankdata(np.concatenate([normal, anomalous]))
+    # Share of normal images that each anomaly beats, and of anomalies that beat each image.
+    beaten = (ranks[n:] - rankdata(anomalous)) / n
+    beating = 1 - (ranks[:n] - rankdata(normal)) / m
+    error = np.sqrt(beaten.var(ddof=1) / m + beating.var(ddof=1) / n)
+    return score_interval(float(beaten.mean()), float(error), 1 / min(n, m), lowest=0.0)
 
 
 def table_interval(
-    counts: Integers, statistic: Callable[[Integers], Floats], n_resamples: int, seed: int
+    counts: Integers, statistic: Callable[[Integers], Floats], lowest: float = 0.0
 ) -> Interval:
-    """95 % interval of a metric of counted images, such as a confusion matrix.
+    """Score interval of a metric of counted images, such as a confusion matrix.
 
-    Resampled images fall into the cells of the table as a multinomial, so that only counts are
-    drawn.
+    All images of one cell are alike, so that the jackknife leaves out one of each cell.
 
     Args:
         counts: Images by two properties, shape ``(A, B)``.
-        statistic: Tables of shape ``(n_resamples, A, B)`` to values of shape ``(n_resamples,)``,
-            of at most 1.
-        n_resamples: How many sets are drawn, with replacement.
-        seed: Of the draws.
+        statistic: Tables of shape ``(..., A, B)`` to values of shape ``(...,)``, of at most 1. Its
+            interval lies around its value: where it is biased, so is the interval.
+        lowest: The least value that the metric can take.
+
+    Returns:
+        ``lowest`` to 1 where there is one image only, which tells nothing.
     """
-    total = counts.sum()
-    rng = np.random.default_rng(stream_seed(seed, "intervals"))
-    drawn = rng.multinomial(total, counts.ravel() / total, size=n_resamples)
-    values = statistic(drawn.reshape(n_resamples, *counts.shape))
-    # Resampled sets hold images twice, which agree with themselves, and lack small classes: their
-    # values are biased, and are moved by the mean of that bias.
-    return _percentiles(np.minimum(values - values.mean() + statistic(counts), 1))
+    cells, total = np.argwhere(counts), counts.sum()
+    if total < 2:
+        return Interval(lowest, 1.0)
+    without = np.repeat(counts[None], len(cells), axis=0)
+    without[(np.arange(len(cells)), *cells.T)] -= 1
+    error = jackknife_error(statistic(without), counts[tuple(cells.T)])
+    # What one wrong image costs: one of the largest cell that falls into the column of another.
+    wrong = counts.copy()
+    row, column = np.unravel_index(counts.argmax(), counts.shape)
+    wrong[row, column] -= 1
+    wrong[row, cells[cells[:, 1] != column][0, 1] if np.ptp(cells[:, 1]) else column] += 1
+    step = max(1 - float(statistic(wrong)), 1 / total)
+    return score_interval(float(statistic(counts)), error, step, lowest)
 
 
-def jackknife_interval(
-    first: Floats, second: Floats, statistic: Callable[[Floats, Floats], float], seed: int
-) -> Interval:
-    """95 % interval of a metric of two sets, where duplicates in resampled sets would mislead.
-
-    The jackknife leaves out one of twenty random groups of both sets at a time.
+def jackknife_error(without: Floats, counts: Integers | None = None) -> float:
+    """Standard error of a statistic, from its values without one observation each.
 
     Args:
-        first: Shape ``(N, F)``, twenty rows or more.
-        second: Shape ``(M, F)``, twenty rows or more.
-        statistic: The metric of the two sets.
-        seed: Of the groups.
-
-    References:
-        Shao & Tu, The Jackknife and Bootstrap (1995), section 2.3 (delete-d and grouped).
-        https://doi.org/10.1007/978-1-4612-0795-5
+        without: Shape ``(C,)``.
+        counts: Observations that give each of these values, shape ``(C,)``; ``None`` for one.
     """
-    rng = np.random.default_rng(stream_seed(seed, "intervals"))
-    groups = [rng.permutation(len(rows)) % GROUPS for rows in (first, second)]
-    without = np.array(
-        [statistic(first[groups[0] != g], second[groups[1] != g]) for g in range(GROUPS)]
-    )
-    error = np.sqrt((GROUPS - 1) / GROUPS * ((without - without.mean()) ** 2).sum())
-    half = float(t.ppf((1 + LEVEL) / 2, GROUPS - 1) * error)
-    value = statistic(first, second)
-    return Interval(value - half, value + half)
+    total = len(without) if counts is None else int(counts.sum())
+    mean = np.average(without, weights=counts)
+    variance = np.average((without - mean) ** 2, weights=counts)
+    return float(np.sqrt((total - 1) * variance))
 
 
-def _percentiles(values: Floats) -> Interval:
-    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+def score_interval(value: float, error: float, step: float, lowest: float) -> Interval:
+    r"""Interval of a metric that is at most 1, whose variance falls as it nears 1.
+
+    As in Wilson's interval, the variance is that of the value in question and not of the estimate,
+    which would be 0 for a perfect one. Near 1 it is proportional to the distance from 1, like that
+    of a number of errors. The interval holds all :math:`\theta` with
+
+    .. math:: (\hat\theta - \theta)^2 \le z^2 \, \sigma^2 \, \frac{1 - \theta}{1 - \hat\theta}
+
+    Args:
+        value: The estimate.
+        error: Its standard error :math:`\sigma`.
+        step: What one wrong image costs, which takes the place of
+            :math:`\sigma^2 / (1 - \hat\theta)` for a perfect estimate.
+        lowest: The least value that the metric can take.
+
+    Example:
+        >>> low, high = score_interval(0.9, 0.01, 0.001, lowest=0.0)
+        >>> round(low, 3), round(high, 3)
+        (0.878, 0.918)
+    """
+    distance = max(1 - value, 0.0)
+    ratio = error**2 / distance if distance > ROUNDING else step
+    middle = distance + Z**2 * ratio / 2
+    half = Z * np.sqrt(ratio * distance + (Z * ratio) ** 2 / 4)
+    low, high = np.clip([1 - middle - half, 1 - middle + half], lowest, 1)
     return Interval(float(low), float(high))

@@ -13,7 +13,6 @@ from latentlab.evaluation.intervals import Bootstrap
 from latentlab.evaluation.metric import Metric, Score
 from latentlab.latents.arrays import Latents
 from latentlab.models.settings import Loss
-from latentlab.pixels import PIXEL_BOUNDS, PixelRange
 
 NLL = Metric(
     "reconstruction",
@@ -30,7 +29,7 @@ CROSS_ENTROPY = Metric(
 ELBO = Metric(
     "vae",
     "elbo",
-    "evidence lower bound, `-nll - kl`, nats per image",
+    "evidence lower bound, `-nll - kl` at any `beta`, nats per image",
     better="higher",
     is_headline=True,
 )
@@ -38,7 +37,7 @@ OBJECTIVE = Metric(
     "vae",
     "objective",
     "`-cross_entropy - kl`: takes the place of the ELBO where a Bernoulli sees gray pixels, and "
-    "bounds nothing, nats per image",
+    "bounds nothing; at a `beta` other than 1 not what was trained, nats per image",
     better="higher",
     is_headline=True,
 )
@@ -52,15 +51,17 @@ KL = Metric(
 IWAE = Metric(
     "vae",
     "iwae",
-    "importance-weighted bound of `evaluate.importance_samples` samples, nats per image; for "
-    "models with a likelihood: `gaussian`, or `bernoulli` on binarized images",
+    "importance-weighted bound of `evaluate.importance_samples` samples for each of at most "
+    "`evaluate.importance_images` images, nats per image; for models with a likelihood: "
+    "`gaussian`, a density, or `bernoulli` on binarized images",
     better="higher",
     is_headline=True,
 )
 BITS_PER_DIMENSION = Metric(
     "vae",
     "bits_per_dimension",
-    "the `iwae` bound in bits per pixel value; densities are brought to 256 gray levels",
+    "the `iwae` bound in bits per pixel value, for `bernoulli` on binarized images: the density "
+    "of a `gaussian` at gray levels bounds no code length",
     better="lower",
 )
 METRICS = (NLL, CROSS_ENTROPY, ELBO, OBJECTIVE, KL, IWAE, BITS_PER_DIMENSION)
@@ -78,34 +79,28 @@ def is_likelihood(loss: Loss, *, binarized: bool) -> bool:
     return loss == "gaussian" or (loss == "bernoulli" and binarized)
 
 
-def bits_per_dimension(
-    log_likelihood: float, dimensions: int, pixel_range: PixelRange | None
-) -> float:
-    r"""Log-likelihood of an image as bits for each of its values: smaller is better.
+def bits_per_dimension(log_likelihood: float, dimensions: int) -> float:
+    r"""Log-probability of an image as bits for each of its values: smaller is better.
 
-    .. math:: -\frac{\log p(x)}{D \log 2}
+    .. math:: -\frac{\log P(x)}{D \log 2}
+
+    Of probabilities only. A density may be as high as one likes at the gray levels that pixels
+    have, and bounds a code length only where models are trained and measured on pixels with
+    uniform noise of one level, which these are not.
 
     Args:
         log_likelihood: Nats per image.
         dimensions: ``D``, values per image: channels times height times width.
-        pixel_range: Range in which pixels have a density, which is brought to the 256 gray levels
-            of a byte; ``None`` where they have probabilities (black or white).
 
     References:
-        Theis, van den Oord & Bethge, A Note on the Evaluation of Generative Models (2016).
-        https://arxiv.org/abs/1511.01844
+        Theis, van den Oord & Bethge, A Note on the Evaluation of Generative Models (2016),
+        section 3.1. https://arxiv.org/abs/1511.01844
 
     Example:
-        >>> bits_per_dimension(-784 * math.log(2), 784, None)
+        >>> bits_per_dimension(-784 * math.log(2), 784)
         1.0
-        >>> bits_per_dimension(0.0, 784, "unit")  # uniform on [0, 1]: one of 256 levels
-        8.0
     """
-    bits = -log_likelihood / (dimensions * math.log(2))
-    if pixel_range is None:
-        return bits
-    low, high = PIXEL_BOUNDS[pixel_range]
-    return bits - math.log2((high - low) / 256)
+    return -log_likelihood / (dimensions * math.log(2))
 
 
 def likelihood_scores(
@@ -138,16 +133,17 @@ def likelihood_scores(
 
 
 def importance_scores(
-    bounds: Array, dimensions: int, pixel_range: PixelRange | None, bootstrap: Bootstrap
+    bounds: Array, dimensions: int, loss: Loss, bootstrap: Bootstrap
 ) -> list[Score]:
     """Scores of the importance-weighted bound.
 
     Args:
-        bounds: Nats of each test image, shape ``(N,)``.
+        bounds: Nats of each test image that was measured, shape ``(N,)``.
         dimensions: Values per image: channels times height times width.
-        pixel_range: Range in which pixels have a density; ``None`` where they have probabilities.
+        loss: Of the model: a ``bernoulli`` gives probabilities, a ``gaussian`` densities.
         bootstrap: Of the interval.
     """
     iwae = bootstrap.mean(IWAE, bounds)
-    bits = bits_per_dimension(iwae.value, dimensions, pixel_range)
-    return [iwae, BITS_PER_DIMENSION.score(bits)]
+    if loss != "bernoulli":
+        return [iwae]
+    return [iwae, BITS_PER_DIMENSION.score(bits_per_dimension(iwae.value, dimensions))]

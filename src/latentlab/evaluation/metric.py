@@ -14,8 +14,9 @@ class Score(NamedTuple):
         group: Group of the metric.
         metric: Name of the metric within its group.
         value: On the test set, unless the metric says otherwise.
-        low: Lower end of the 95 % interval; ``None`` where there is no interval.
-        high: Upper end of the 95 % interval; ``None`` where there is no interval.
+        low: Lower end of the 95 % confidence interval of the population's value; ``None`` where
+            there is no interval.
+        high: Upper end of the same interval; ``None`` where there is no interval.
     """
 
     group: str

@@ -23,13 +23,14 @@ class EvaluateSettings(Settings):
 
     Attributes:
         anomaly_score: The headline anomaly score.
-        anomaly_quantile: Quantile of the validation images' scores above which an image is called
-            anomalous, in ``(0.5, 1)``.
+        anomaly_quantile: Conformal quantile of the validation images' scores above which an image
+            is called anomalous, in ``(0.5, 1)``.
         n_neighbors: Neighbors of the probe and of the anomaly score ``neighbors``.
         probe_images: At most this many train images are used to fit probes.
         importance_samples: Posterior samples per image of the importance-weighted bound.
+        importance_images: At most this many test images, drawn from the seed, have that bound.
         n_samples: Samples of each kind that are compared with test images.
-        n_resamples: Bootstrap sets behind every interval.
+        n_resamples: Bootstrap sets behind the interval of each mean.
         transductive: Whether to fit a mixture on all images too, those of test included.
     """
 
@@ -38,6 +39,7 @@ class EvaluateSettings(Settings):
     n_neighbors: Annotated[int, Field(ge=1, le=10_000)]
     probe_images: PositiveInt
     importance_samples: Annotated[int, Field(ge=1, le=1_000_000)]
+    importance_images: PositiveInt
     n_samples: Annotated[int, Field(ge=10, le=10_000)]
     n_resamples: Annotated[int, Field(ge=100, le=100_000)]
     transductive: bool

@@ -5,19 +5,17 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
 from latentlab.figures.context import FigureContext, FigureOf
-from latentlab.figures.style import INK, as_text, color, marker, new_figure
+from latentlab.figures.points import draw_points, spread_labels
+from latentlab.figures.style import INK, as_text, color, new_figure
 from latentlab.latents.projection import tsne
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 CURVE_POINTS = 400
-# Points that full-sized marks leave room for.
-UNCROWDED = 500
 
 
 class ProjectedGaussians(NamedTuple):
@@ -58,7 +56,8 @@ def latent_scatter(
     """
     figure = new_figure(6.5)
     axes = figure.subplots()
-    _scatter(axes, points, labels, misassigned, class_names)
+    draw_points(axes, points, labels, misassigned, class_names)
+    names = []
     for index, (mean, covariance) in enumerate(
         zip(gaussians.means, gaussians.covariances, strict=True)
     ):
@@ -75,15 +74,14 @@ def latent_scatter(
                 )
             )  # fmt: skip
         axes.plot(*mean, marker="+", color=INK, markersize=9, markeredgewidth=1.6)
-        axes.annotate(
-            component_name(index, assigned, class_names),
-            mean,
-            xytext=(4, 4),
-            textcoords="offset points",
-            fontsize="small",
-            color=INK,
-            bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 1},
-        )
+        names.append(
+            axes.annotate(
+                component_name(index, assigned, class_names), mean, xytext=(4, 4),
+                textcoords="offset points", fontsize="small", color=INK, zorder=5,
+                bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 1},
+                arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.7, "shrinkB": 3},
+            )
+        )  # fmt: skip
     axes.set_xlabel(axis_names[0])
     axes.set_ylabel(axis_names[1])
     axes.spines[["top", "right"]].set_visible(False)
@@ -92,6 +90,7 @@ def latent_scatter(
         loc="upper left", bbox_to_anchor=(1, 1),
     )  # fmt: skip
     figure.suptitle(title, color=INK)
+    spread_labels(axes, names)
     return figure
 
 
@@ -115,7 +114,7 @@ def two_maps(
     """
     figure = new_figure(4.2)
     for axes, points, name in zip(figure.subplots(1, 2), maps, map_names, strict=True):
-        _scatter(axes, points, labels, misassigned, class_names)
+        draw_points(axes, points, labels, misassigned, class_names)
         axes.set_title(name, fontsize="medium", color=INK)
         # Neither axis of a t-SNE map has a unit, and those of both maps are not compared.
         axes.set_xticks([])
@@ -193,40 +192,6 @@ def component_name(index: int, assigned: int, class_names: Sequence[str]) -> str
         ('3: dog', '3')
     """
     return f"{index}: {as_text(class_names[assigned])}" if assigned >= 0 else str(index)
-
-
-def _scatter(
-    axes: Axes,
-    points: Array,
-    labels: npt.NDArray[np.int64],
-    misassigned: Mask,
-    class_names: Sequence[str],
-) -> None:
-    """Points by class, each with its color and marker; a ring around the misassigned."""
-    # Many points get smaller marks, or rings would hide the colors that they are about.
-    scale = min(1.0, (UNCROWDED / max(1, len(points))) ** 0.5)
-    for label in np.unique(labels):
-        chosen = labels == label
-        axes.scatter(
-            points[chosen, 0],
-            points[chosen, 1],
-            s=22 * scale,
-            alpha=0.8,
-            linewidths=0,
-            color=INK if label < 0 else color(label),
-            marker="o" if label < 0 else marker(label),
-            label="images" if label < 0 else as_text(class_names[label]),
-        )
-    if misassigned.any():
-        axes.scatter(
-            points[misassigned, 0],
-            points[misassigned, 1],
-            s=52 * scale,
-            facecolors="none",
-            edgecolors=INK,
-            linewidths=0.7 * scale,
-            label=f"misassigned: {misassigned.mean():.0%}",
-        )
 
 
 def latents(context: FigureContext) -> Figure:

@@ -1,11 +1,12 @@
-"""``prediction.csv``: its columns in one place, and a writer of bounded memory.
+"""``prediction.csv`` and its Parquet copy: columns in one place, a writer of bounded memory.
 
 One row per test image, then one row per anomaly:
 
 ===================== ==================================================================
 ``row_id``            0, 1, 2, ...
 ``orig_px<i>``        pixel ``i`` of the image, in the order channel, row, column
-``recon_px<i>``       the same pixel of its reconstruction; the two alternate
+``recon_px<i>``       the same pixel of its reconstruction; the two alternate, and both are
+                      absent where pixels are left out
 ``split``             ``test`` or ``anomaly``
 ``label``             name of the class; empty without one
 ``predicted_label``   name of the class that the image's component is assigned to; empty
@@ -20,7 +21,7 @@ Pixels are in the training pixel range; floats have six decimals.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,12 +33,27 @@ from latentlab.arrays import Bytes, Float32s
 from latentlab.files import replacing
 from latentlab.memory import FLOAT32, rows_at_once
 from latentlab.pixels import PixelRange, to_range
+from latentlab.predictions.settings import ExportSettings
 
 # Images written at a time, of very large ones fewer.
 CHUNK = 1000
 DECIMALS = 6
+# Of a pixel as text: a digit, a point, the decimals and a comma; a minus is not counted.
+PIXEL_BYTES = 3 + DECIMALS
+MEGABYTE = 10**6
 # What a split is called in the column ``split``.
 SPLIT_NAMES = {"test": "test", "anomalies": "anomaly"}
+# Types of the columns that are no pixels.
+TYPES: Mapping[str, pl.DataType] = {
+    "row_id": pl.Int64(),
+    "split": pl.String(),
+    "label": pl.String(),
+    "predicted_label": pl.String(),
+    "component": pl.Int64(),
+    "reconstruction_error": pl.Float64(),
+    "anomaly_score": pl.Float64(),
+    "is_anomaly": pl.Boolean(),
+}
 
 
 class SplitPredictions(NamedTuple):
@@ -54,12 +70,38 @@ class SplitPredictions(NamedTuple):
     table: pd.DataFrame
 
 
+def pixel_megabytes(splits: Iterable[Bytes]) -> float:
+    """How large the pixels of images and reconstructions are as text, in millions of bytes.
+
+    Args:
+        splits: Images of each split, of shape ``(N, C, H, W)``.
+
+    Example:
+        >>> round(pixel_megabytes([np.zeros((10_000, 3, 32, 32), np.uint8)]))
+        553
+    """
+    return sum(2 * PIXEL_BYTES * images.size for images in splits) / MEGABYTE
+
+
+def has_pixels(settings: ExportSettings, megabytes: float) -> bool:
+    """Whether the pixels are written.
+
+    Args:
+        settings: What is asked for.
+        megabytes: Estimated size of the pixels, as ``pixel_megabytes`` gives it.
+    """
+    if settings.pixels == "auto":
+        return megabytes <= settings.max_megabytes
+    return settings.pixels == "all"
+
+
 def write_predictions(
     path: Path,
     splits: Sequence[SplitPredictions],
     *,
     class_names: Sequence[str],
     pixel_range: PixelRange,
+    pixels: bool = True,
 ) -> None:
     """Write the splits below one another, a chunk of rows at a time.
 
@@ -68,6 +110,7 @@ def write_predictions(
         splits: In the order of the file.
         class_names: One name for each label.
         pixel_range: Of the pixels in the file.
+        pixels: Whether the file has the columns of pixels.
     """
     with replacing(path) as temporary, temporary.open("wb") as file:
         written = 0
@@ -78,7 +121,7 @@ def write_predictions(
                 chunk = SplitPredictions(
                     split.images[rows], split.reconstructions[rows], split.table.iloc[rows]
                 )
-                frame = prediction_frame(chunk, written, class_names, pixel_range)
+                frame = prediction_frame(chunk, written, class_names, pixel_range, pixels=pixels)
                 frame.write_csv(file, include_header=written == 0, float_precision=DECIMALS)
                 written += len(frame)
 
@@ -88,6 +131,8 @@ def prediction_frame(
     first_id: int,
     class_names: Sequence[str],
     pixel_range: PixelRange,
+    *,
+    pixels: bool = True,
 ) -> pl.DataFrame:
     """The columns of ``prediction.csv`` for some images.
 
@@ -96,24 +141,51 @@ def prediction_frame(
         first_id: ``row_id`` of the first.
         class_names: One name for each label.
         pixel_range: Of the pixels.
+        pixels: Whether there are columns of pixels.
     """
     table, count = split.table, len(split.images)
+    columns = _pixel_columns(split, pixel_range) if pixels else []
+    anomaly_scores = table["anomaly_score"].to_numpy(np.float64)
+    return pl.DataFrame(
+        [
+            pl.Series("row_id", np.arange(first_id, first_id + count)),
+            *columns,
+            pl.Series("split", [SPLIT_NAMES[name] for name in table["split"]], dtype=pl.String),
+            _class_column("label", table["label"], class_names),
+            _class_column("predicted_label", table["predicted"], class_names),
+            pl.Series("component", table["component"].to_numpy(np.int64)),
+            pl.Series("reconstruction_error", table["squared_error"].to_numpy(np.float64)),
+            pl.Series("anomaly_score", anomaly_scores),
+            pl.Series("is_anomaly", anomaly_scores > 1),
+        ]
+    )
+
+
+def write_parquet(path: Path, table: Path) -> None:
+    """Write what ``write_predictions`` wrote as Parquet too, a chunk of rows at a time.
+
+    Pixels are of 32 bits, a class that is absent is null, and names of classes are text.
+
+    Args:
+        path: Written whole or not at all.
+        table: The CSV file.
+    """
+    columns = pl.scan_csv(table, infer_schema=False).collect_schema().names()
+    types = {name: TYPES.get(name, pl.Float32()) for name in columns}
+    with replacing(path) as temporary:
+        pl.scan_csv(table, schema=types, low_memory=True).sink_parquet(
+            temporary, row_group_size=CHUNK
+        )
+
+
+def _pixel_columns(split: SplitPredictions, pixel_range: PixelRange) -> list[pl.Series]:
+    """Pixels of images and reconstructions, one column each, the two alternating."""
+    count = len(split.images)
     originals = to_range(split.images, pixel_range).reshape(count, -1)
     reconstructions = split.reconstructions.reshape(count, -1)
-    pixels = np.stack([originals, reconstructions], axis=2).reshape(count, -1)
+    alternating = np.stack([originals, reconstructions], axis=2).reshape(count, -1)
     names = [f"{kind}_px{i}" for i in range(originals.shape[1]) for kind in ("orig", "recon")]
-    anomaly_scores = table["anomaly_score"].to_numpy(np.float64)
-    return pl.from_numpy(pixels, schema=names).select(
-        pl.Series("row_id", np.arange(first_id, first_id + count)),
-        pl.all(),
-        pl.Series("split", [SPLIT_NAMES[name] for name in table["split"]], dtype=pl.String),
-        _class_column("label", table["label"], class_names),
-        _class_column("predicted_label", table["predicted"], class_names),
-        pl.Series("component", table["component"].to_numpy(np.int64)),
-        pl.Series("reconstruction_error", table["squared_error"].to_numpy(np.float64)),
-        pl.Series("anomaly_score", anomaly_scores),
-        pl.Series("is_anomaly", anomaly_scores > 1),
-    )
+    return pl.from_numpy(alternating, schema=names).get_columns()
 
 
 def _class_column(name: str, labels: Iterable[int], class_names: Sequence[str]) -> pl.Series:
