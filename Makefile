@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro baseline seeds fresh report doctor deps docs lock bench test check lint format clean
+.PHONY: help repro baseline seeds fresh report doctor deps docs notebook lock bench test check lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ deps: $(BIN)/.runs  ## Write the code that stages import into dvc.yaml
 
 docs: $(BIN)/.runs  ## Write the tables of metrics and results into the pages
 	@python -m tools.docs
+
+notebook: $(BIN)/.runs  ## Run the notebooks of docs/ on the bundles, and keep their pictures
+	@python -m tools.notebook
 
 lock: $(BIN)/.develops  ## Write the lock files from what is installed in .venv
 	@python -m tools.lock

@@ -28,6 +28,9 @@ from latentlab.errors import LatentlabError, explain
 CHECKPOINTS = typer.Option(
     help="Of unfinished trainings, in no output; from the repository's root."
 )
+LIVE = typer.Option(
+    help="What trainings show while they run, in no output; from the repository's root."
+)
 BASELINE = typer.Option(help="Read, if it is there: the machine that made the baseline.")
 CACHE = typer.Option(help="Downloads, kept outside every output; from the repository's root.")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from latentlab.files import replacing
-from latentlab.limits import check_machine
+from latentlab.limits import check_machine, check_packages
 from latentlab.params import load_params
 from stages import input_file, new_app, output, run
 
@@ -18,7 +18,9 @@ def main(
     checked: Annotated[Path, output("a constant text, once all values are valid")],
 ) -> None:
     """Refuse unknown keys and bad values in the params file, by name."""
-    for warning in check_machine(load_params(params)):
+    values = load_params(params)
+    check_packages(values)
+    for warning in check_machine(values):
         print(f"warning: {warning}", file=sys.stderr)
     # Constant, so that what depends on it re-runs for its own params only.
     with replacing(checked) as temporary:

@@ -8,7 +8,7 @@ import numpy as np
 
 from latentlab.arrays import SPLITS, Split
 from latentlab.data.processed import About, write_about, write_split
-from latentlab.data.settings import AnomalyClasses
+from latentlab.data.settings import AnomalyClasses, InputSettings
 from latentlab.data.sources.registry import load
 from latentlab.data.splits import SplitOptions, split
 from latentlab.data.transforms import binarize
@@ -71,8 +71,13 @@ def main(
         About(
             dataset=settings.dataset,
             class_names=class_names,
-            image_size=size,
-            channels=channels,
+            inputs=InputSettings(
+                image_size=size,
+                channels=channels,
+                fit=settings.data.fit,
+                crop=dataset.crop,
+                binarize=how,
+            ),
             counts={name: len(part.indices) for name, part in parts.items()},
             sha256=digests,
             unreadable=dataset.unreadable + (other.unreadable if other else ()),

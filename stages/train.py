@@ -23,8 +23,19 @@ from latentlab.randomness import make_repeatable, resolve_device
 from latentlab.site import repository_root
 from latentlab.training.checkpoints import CheckpointStore, training_key
 from latentlab.training.history import HISTORY, write_history
+from latentlab.training.live import LiveFolder, pick_examples, watch
 from latentlab.training.loop import TrainingPlan, fit
-from stages import BASELINE, CHECKPOINTS, MODEL, input_file, input_folder, new_app, output, run
+from stages import (
+    BASELINE,
+    CHECKPOINTS,
+    LIVE,
+    MODEL,
+    input_file,
+    input_folder,
+    new_app,
+    output,
+    run,
+)
 
 app = new_app()
 
@@ -41,6 +52,7 @@ def main(
         output("in the model's folder, weights of the best epoch and mean losses of every epoch"),
     ],
     checkpoints: Annotated[Path, CHECKPOINTS],
+    live: Annotated[Path, LIVE],
     baseline: Annotated[Path, BASELINE],
     params: Annotated[Path, input_file("all settings of the run")] = Path("params.yaml"),
 ) -> None:
@@ -64,19 +76,7 @@ def main(
     intensities = read_intensities(train)
     images = train_split.images if intensities is None else intensities
     plan = _plan(settings, dynamic_binarization=intensities is not None)
-    key = training_key(
-        {
-            "model": settings.model(model).model_dump(mode="json"),
-            "inputs": inputs,
-            "plan": asdict(plan),
-            "initialization": settings.train.initialization,
-            "device": str(device),
-            "threads": settings.threads,
-            "arithmetic": settings.arithmetic,
-        },
-        folders=(train, validation),
-        scripts=(Path(__file__),),
-    )
+    key = _key(settings, model, inputs, plan, (train, validation))
     store = CheckpointStore(repository_root() / checkpoints, model, key, partial(_report, model))
     epochs = fit(
         network,
@@ -85,8 +85,9 @@ def main(
         plan,
         store,
     )
-    # `disable=None` shows the bar on a terminal and stays quiet in a log.
-    rows = list(tqdm(epochs, total=plan.epochs, desc=model, unit="epoch", disable=None))
+    examples = pick_examples(validation_split.images, train_split.images, settings.seed)
+    shown = LiveFolder(repository_root() / live / model, network, examples, plan.epochs, store)
+    rows = watch(epochs, plan.epochs, model, shown)
     write_history(models / model / HISTORY, rows)
     save_weights(network, models / model / WEIGHTS, models / model / HISTORY)
     store.remove()
@@ -102,6 +103,29 @@ def _plan(settings: Params, *, dynamic_binarization: bool) -> TrainingPlan:
         scheduler=settings.train.scheduler,
         seed=settings.seed,
         dynamic_binarization=dynamic_binarization,
+    )
+
+
+def _key(
+    settings: Params,
+    model: str,
+    inputs: ModelInputs,
+    plan: TrainingPlan,
+    folders: tuple[Path, ...],
+) -> str:
+    """Digest of all that the training depends on."""
+    return training_key(
+        {
+            "model": settings.model(model).model_dump(mode="json"),
+            "inputs": inputs,
+            "plan": asdict(plan),
+            "initialization": settings.train.initialization,
+            "device": str(resolve_device(settings.device)),
+            "threads": settings.threads,
+            "arithmetic": settings.arithmetic,
+        },
+        folders=folders,
+        scripts=(Path(__file__),),
     )
 
 

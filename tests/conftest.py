@@ -16,6 +16,7 @@ import torch
 from ruamel.yaml import YAML
 
 from latentlab.params import Params
+from tests.bundles import save_small_bundle
 
 ROOT = Path(__file__).resolve().parents[1]
 # Real data for tests, where LATENTLAB_MIRRORS names it; those that need it say why they skip.
@@ -95,3 +96,15 @@ def environment() -> dict[str, str]:
     keep = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "DVC_ROOT")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return keep | {"PATH": path, "DVC_NO_ANALYTICS": "1"}
+
+
+@pytest.fixture
+def make_bundle(params, images, labels, tmp_path) -> Callable[..., Path]:
+    """Writes a bundle with random weights, and returns its folder; see ``save_small_bundle``."""
+
+    def made(name: str = "vae", folder: Path | None = None, **options: Any) -> Path:
+        folder = folder or tmp_path / "bundles" / name
+        save_small_bundle(folder, params, images, labels, name=name, **options)
+        return folder
+
+    return made

@@ -250,7 +250,7 @@ def result(command: str, repository: Path, name: str) -> dict[str, str]:
             "status": _git(repository, "status", "--porcelain"),
         }
     files = ["dvc.lock", *_git(repository, "ls-files").splitlines()]
-    for folder in ("data", "models", "metrics", "plots"):
+    for folder in ("data", "models", "metrics", "plots", "bundles"):
         for path in (repository / folder).rglob("*"):
             if path.is_file():
                 files.append(path.relative_to(repository).as_posix())

@@ -28,7 +28,7 @@ SMALL = {
     "evaluate.n_resamples": 100,
     "plot.tsne_points": 60,
 }
-OUTPUTS = ("data", "models", "metrics", "plots")
+OUTPUTS = ("data", "models", "metrics", "plots", "bundles")
 
 pytestmark = [
     pytest.mark.slow,

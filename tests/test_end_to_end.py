@@ -58,7 +58,7 @@ def contents(folder):
     """Digest of every file that a run makes."""
     return {
         path: hashlib.sha256(path.read_bytes()).hexdigest()
-        for name in ("data", "models", "metrics", "plots")
+        for name in ("data", "models", "metrics", "plots", "bundles")
         for path in (folder / name).rglob("*")
         if path.is_file()
     }

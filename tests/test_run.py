@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from latentlab.data.processed import About, write_about
+from latentlab.data.settings import InputSettings
 from latentlab.digests import DIGESTS, file_digest, write_digests
 from latentlab.errors import LatentlabError
 from latentlab.files import read_json, write_array, write_json
@@ -15,6 +16,7 @@ from latentlab.run import open_run
 from latentlab.training.history import write_history
 
 SPLITS = {"train": 30, "test": 12}
+INPUTS = InputSettings(image_size=8, channels=1, fit="center_crop", crop=None, binarize="none")
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def folders(tmp_path, params):
         means = rng.normal(index, 1, (count, 2)).astype(np.float32)
         write_array(tmp_path / "latents/vae" / split / "mean.npy", means)
     about, models = tmp_path / "about.json", tmp_path / "models/vae"
-    write_about(about, About("digits", ("a", "b", "c"), 8, 1, SPLITS, {}, ()))
+    write_about(about, About("digits", ("a", "b", "c"), INPUTS, SPLITS, {}, ()))
     points = np.load(tmp_path / "latents/vae/train/mean.npy")
     settings = params.gmm.model_copy(update={"reg_covar": 0.1})
     mixture = fit_mixture(points, np.arange(30) % 3, classes=3, settings=settings, seed=0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from latentlab.mixture.em import Gaussians
+from latentlab.mixture.gaussians import Gaussians
 from latentlab.mixture.mixture import Mixture
 from latentlab.models.registry import build_model
 from latentlab.models.settings import ModelInputs

@@ -27,6 +27,8 @@ def test_the_library_calls_nothing_that_depends_on_the_vendor():
     found = [
         f"{path.name}: {ast.unparse(node)}"
         for path in sorted((ROOT / "src/latentlab").rglob("*.py"))
+        # What it builds is computed by ONNX Runtime.
+        if path.name != "onnx_export.py"
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)

@@ -84,6 +84,15 @@ def put_in_force(arithmetic: Arithmetic) -> None:
     os.environ |= wanted
 
 
+def in_force() -> Arithmetic:
+    """The arithmetic whose variables are set; ``native`` where they are those of none."""
+    found = {name: os.environ[name] for name in _PORTABLE if name in os.environ}
+    for arithmetic in ("portable", "strict"):
+        if found and found == environment(arithmetic):
+            return arithmetic
+    return "native"
+
+
 def cpu_name() -> str:
     """Name of the CPU model, as the operating system gives it."""
     return _cpu_field("model name") or platform.processor() or platform.machine()

@@ -5,6 +5,7 @@ Estimates are lower bounds: what they refuse cannot fit, and what they let pass 
 
 import math
 import os
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from latentlab.data.settings import DATASETS, Dataset
@@ -27,6 +28,21 @@ NATURAL: dict[Dataset, tuple[int, int]] = {
 }
 # Of one weight in training: itself, its gradient, and two moments of the optimizer.
 WEIGHT = 4 * FLOAT32
+
+
+def check_packages(params: "Params") -> None:
+    """Refuse params that ask for packages which are not installed.
+
+    Raises:
+        LatentlabError: With the key, the package, and what to do.
+    """
+    if params.bundle.onnx:
+        for name in ("onnx", "onnxscript", "onnxruntime"):
+            if find_spec(name) is None:
+                raise LatentlabError(
+                    f"bundle.onnx: found true, but the package {name} is not installed; run `pip "
+                    f"install {name}`, or set it to false"
+                )
 
 
 def check_machine(params: "Params") -> list[str]:

@@ -105,6 +105,12 @@ def other_bytes(baseline: Path, arithmetic: Arithmetic) -> str | None:
     )
 
 
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that results depend on, without the names of local builds."""
+    found = {name: _version(name) for name in PACKAGES}
+    return {name: text.split("+")[0] for name, text in found.items() if text is not None}
+
+
 def _facts(machine: Machine) -> dict[str, str | None]:
     """One level, without the fingerprint, which is a consequence of the rest."""
     own = {

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from latentlab.arithmetic import Arithmetic
+from latentlab.bundle.settings import BundleSettings
 from latentlab.data.settings import DATASETS, Dataset, DataSettings
 from latentlab.errors import LatentlabError, choices, cut, printable, quoted
 from latentlab.evaluation.settings import EvaluateSettings, ReferenceSettings
@@ -92,6 +93,7 @@ class Params(Settings):
     evaluate: EvaluateSettings
     plot: PlotSettings
     export: ExportSettings
+    bundle: BundleSettings
     models: dict[ModelName, AnyModelSettings]
 
     @model_validator(mode="after")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from latentlab.arrays import Indices
+from latentlab.arrays import Bytes, Indices
 from latentlab.errors import LatentlabError
 from latentlab.settings import Device
 
@@ -57,6 +58,21 @@ def sample_indices(total: int, count: int, seed: int, purpose: str) -> Indices:
     rng = np.random.default_rng(stream_seed(seed, purpose))
     chosen: Indices = rng.choice(total, min(count, total), replace=False)
     return np.sort(chosen)
+
+
+def image_rng(image: Bytes, seed: int, purpose: str) -> np.random.Generator:
+    """The random stream of one purpose for one image, which its pixels alone choose.
+
+    So neither the order of images nor the batch that one is in changes what is drawn for it.
+
+    Args:
+        image: Of any shape.
+        seed: Of the run.
+        purpose: What the numbers are for, as in ``stream_seed``.
+    """
+    digest = hashlib.sha256(np.ascontiguousarray(image).tobytes()).digest()
+    words = np.frombuffer(digest[:16], np.uint32)
+    return np.random.default_rng([stream_seed(seed, purpose), *map(int, words)])
 
 
 def make_repeatable(seed: int, threads: int) -> None:

@@ -60,6 +60,13 @@ def test_the_objective_is_loss_plus_kl_and_only_of_variational_models(scores, mi
     assert "objective" not in detector_of(mixture).score(plain)
 
 
+def test_every_other_score_needs_no_reconstruction_loss(scores, mixture):
+    without = detector_of(mixture).score(TEST._replace(reconstruction=None))
+    assert without.keys() == scores.keys() - {"objective"}
+    for name, values in without.items():
+        np.testing.assert_array_equal(values, scores[name])
+
+
 def test_a_score_that_the_model_lacks_cannot_be_the_headline(mixture):
     plain = VALIDATION._replace(log_var=None, kl=None)
     with pytest.raises(LatentlabError, match="the model has no score 'objective'"):

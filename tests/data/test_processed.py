@@ -1,7 +1,6 @@
 """The processed data set on disk: what is written is read back, and damage is refused."""
 
 import hashlib
-from dataclasses import asdict
 from functools import partial
 
 import numpy as np
@@ -15,9 +14,14 @@ from latentlab.data.processed import (
     write_about,
     write_split,
 )
+from latentlab.data.settings import InputSettings
 from latentlab.data.transforms import binarize
 from latentlab.errors import LatentlabError
-from latentlab.files import write_array, write_json
+from latentlab.files import read_json, write_array, write_json
+
+INPUTS = InputSettings(
+    image_size=28, channels=1, fit="letterbox", crop=(0.1, 0.0, 0.9, 1.0), binarize="none"
+)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +41,7 @@ def test_arrays_that_are_no_split_are_refused(images, labels, message, tmp_path)
 
 def test_about_comes_back(tmp_path):
     about = About(
-        "digits", ("a", "b"), 28, 1, {"train": 3}, {"train": "0" * 64}, ("a.txt: no image",)
+        "digits", ("a", "b"), INPUTS, {"train": 3}, {"train": "0" * 64}, ("a.txt: no image",)
     )
     write_about(tmp_path / "about.json", about)
     assert read_about(tmp_path / "about.json") == about
@@ -87,8 +91,8 @@ def test_intensities_are_the_images_before_the_transform(images, labels, tmp_pat
 @pytest.mark.parametrize(
     "change",
     [
-        {"channels": "1"},
-        {"image_size": None},
+        {"inputs": {"channels": 1}},
+        {"inputs": None},
         {"counts": {"train": -1.5}},
         {"counts": {"else": 1}},
         {"class_names": [1]},
@@ -97,8 +101,9 @@ def test_intensities_are_the_images_before_the_transform(images, labels, tmp_pat
     ],
 )
 def test_a_description_with_other_values_is_refused_in_one_line(change, tmp_path):
-    about = About("digits", ("a",), 28, 1, {"train": 3}, {"train": "0" * 64}, ())
-    write_json(tmp_path / "about.json", asdict(about) | change)
+    about = About("digits", ("a",), INPUTS, {"train": 3}, {"train": "0" * 64}, ())
+    write_about(tmp_path / "about.json", about)
+    write_json(tmp_path / "about.json", read_json(tmp_path / "about.json") | change)
     with pytest.raises(LatentlabError, match=r"about\.json: not the description") as error:
         read_about(tmp_path / "about.json")
     assert "\n" not in str(error.value)

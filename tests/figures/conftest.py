@@ -9,7 +9,7 @@ from latentlab.evaluation.metric import Score
 from latentlab.evaluation.tables import Evaluated, image_table, score_table
 from latentlab.figures.context import FigureContext
 from latentlab.latents.arrays import Latents
-from latentlab.mixture.em import Gaussians
+from latentlab.mixture.gaussians import Gaussians
 from latentlab.mixture.mixture import Mixture
 from latentlab.models.registry import build_model
 from latentlab.models.settings import ModelInputs

@@ -64,6 +64,8 @@ def test_missing_errors_and_reconstructions_are_refused_by_name(folder):
     latents = read_latents(folder)
     with pytest.raises(LatentlabError, match="errors of the images of a split are missing"):
         latents.measured_errors()
+    with pytest.raises(LatentlabError, match="errors of the images of a split are missing"):
+        latents.measured_squared_error()
     with pytest.raises(LatentlabError, match=r"reconstructions\.npy of a split is missing"):
         latents.kept_reconstructions()
 

@@ -3,8 +3,9 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 
-from latentlab.mixture import em
-from latentlab.mixture.em import Gaussians, IllConditionedError, fit_many, from_assignments
+from latentlab.mixture import gaussians
+from latentlab.mixture.em import fit_many, from_assignments
+from latentlab.mixture.gaussians import Gaussians, IllConditionedError
 
 KINDS = ["full", "tied", "diag", "spherical"]
 
@@ -58,7 +59,7 @@ def test_fits_of_several_sizes_at_once_are_those_one_by_one(covariance, points):
 def test_chunks_make_no_difference(covariance, points, monkeypatch):
     (start,) = starts(points, [3], covariance, 0.01)
     (whole,) = fit_many(points, [start], reg_covar=0.01, max_iter=50)
-    monkeypatch.setattr(em, "CHUNK", 1)
+    monkeypatch.setattr(gaussians, "CHUNK", 1)
     (chunked,) = fit_many(points, [start], reg_covar=0.01, max_iter=50)
     assert chunked.lower_bound == pytest.approx(whole.lower_bound, abs=1e-9)
     np.testing.assert_allclose(start.log_joint(points), whole_log_joint(start, points), atol=1e-6)

@@ -51,6 +51,7 @@ READ = {
     "data/evaluation/vae/images.csv": "export",
     "data/evaluation/vae/confusion.csv": "plot",
     "data/evaluation/vae/dimensions.csv": "plot",
+    "data/latents/vae/validation/mean.npy": "bundle",
 }
 
 

@@ -23,6 +23,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import stages
+from latentlab.bundle.storage import load_bundle
 from latentlab.data.processed import read_about, read_split
 from latentlab.errors import LatentlabError
 from tests.conftest import ROOT, change
@@ -69,7 +70,7 @@ def run(stage, model="vae", **changes):
 def bytes_of(root):
     return {
         path.relative_to(root): path.read_bytes()
-        for folder in ("data", "models", "metrics", "plots")
+        for folder in ("data", "models", "metrics", "plots", "bundles")
         for path in sorted((root / folder).rglob("*"))
         if path.is_file()
     }
@@ -133,7 +134,7 @@ INPUTS = [
     (stage, dep)
     for stage in STAGES
     for dep in STAGES[stage]["deps"]
-    if dep.startswith(("data/", "models")) and stage != "download"
+    if dep.startswith(("data/", "models", "plots")) and stage != "download"
 ]
 
 
@@ -219,7 +220,7 @@ def test_a_table_without_its_columns_stops_a_stage(workspace):
 def test_the_same_images_whatever_the_model(workspace):
     about = read_about(workspace / "data/processed/about.json")
     assert about.counts == {"train": 1293, "validation": 144, "test": 360, "anomalies": 360}
-    assert about.image_size == 8
+    assert about.inputs.image_size == 8
     assert read_split(workspace / "data/processed/test").images.shape == (360, 1, 8, 8)
 
 
@@ -238,6 +239,29 @@ def test_only_models_that_run_are_exported_and_drawn(workspace):
     run("plot")
     assert [path.name for path in (workspace / "data/predictions").iterdir()] == ["vae"]
     assert set(pd.read_csv(workspace / "plots/scores.csv")["model"]) == {"vae", "reference"}
+
+
+def test_bundles_say_what_the_export_says(workspace):
+    """Of every test image and anomaly, by the folder alone."""
+    for name in MODELS:
+        bundle = load_bundle(workspace / "bundles" / name)
+        images = [
+            read_split(workspace / f"data/processed/{s}").images for s in ("test", "anomalies")
+        ]
+        found = bundle.predict(np.concatenate(images)[::-1], batch_size=11)[::-1]
+        expected = pd.read_csv(
+            workspace / f"data/predictions/{name}/prediction.csv", dtype={"predicted_label": str}
+        )
+        for column in ("predicted_label", "component", "is_anomaly"):
+            assert found[column].tolist() == expected[column].tolist()
+        for column in ("reconstruction_error", "anomaly_score"):
+            texts = [f"{value:.6f}" for value in found[column]]
+            assert texts == [f"{value:.6f}" for value in expected[column]]
+        card = (workspace / "bundles" / name / "README.md").read_text()
+        for picture in re.findall(r"\]\((\w+\.png)\)", card):
+            original = workspace / "plots/images" / name / picture
+            assert (workspace / "bundles" / name / picture).read_bytes() == original.read_bytes()
+        assert "reconstructions.png" in card
 
 
 def test_export_rows_limits_both_parts(workspace):
@@ -407,7 +431,7 @@ def test_a_folder_of_images_runs_through_without_classes(workspace, monkeypatch)
     for stage in STAGES:
         run(stage)
     about = read_about(workspace / "data/processed/about.json")
-    assert (about.image_size, about.channels, about.class_names) == (12, 3, ())
+    assert (about.inputs.image_size, about.inputs.channels, about.class_names) == (12, 3, ())
     scores = pd.read_csv(workspace / "plots/scores.csv")
     assert set(scores["group"]) == {
         "reconstruction",
@@ -670,6 +694,26 @@ def test_a_killed_training_goes_on_where_it_was(workspace, environment):
         path = Path("models/vae") / name
         assert again[path] == undisturbed[path]
     assert list((workspace / ".checkpoints").iterdir()) == []
+
+
+def test_train_shows_what_it_learns_outside_of_every_output(workspace):
+    changed(workspace, epochs=30)
+    run("train")
+    history = (workspace / "models/vae/history.csv").read_bytes()
+    pictures = workspace / ".live/vae/reconstructions"
+    epochs = sorted(int(path.stem) for path in pictures.iterdir())
+    assert (epochs[0], epochs[-1], len(epochs)) == (1, 30, 20)
+    shutil.rmtree(workspace / ".live")
+    before = bytes_of(workspace)
+    # What cannot be shown changes no output.
+    (workspace / ".live").write_text("in the way")
+    result = invoke("train")
+    assert result.exit_code == 0
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("vae: ")
+    assert "curves and reconstructions end here" in line
+    assert bytes_of(workspace) == before
+    assert (workspace / "models/vae/history.csv").read_bytes() == history
 
 
 KEYED = [

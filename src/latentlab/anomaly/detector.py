@@ -14,10 +14,15 @@ from latentlab.anomaly.settings import AnomalyScore
 from latentlab.arrays import Array, Float32s, Floats
 from latentlab.errors import LatentlabError
 from latentlab.latents.arrays import Latents
+from latentlab.memory import FLOAT64, rows_at_once
 from latentlab.mixture.mixture import Mixture
 
 # The scores that are averaged as "combined".
 COMBINED: tuple[AnomalyScore, ...] = ("reconstruction", "neighbors")
+# Candidates for the nearest neighbors beyond those that are asked for.
+SPARE_NEIGHBORS = 4
+# Images whose neighbors are looked for at a time.
+NEIGHBOR_ROWS = 1000
 
 
 @final
@@ -170,7 +175,8 @@ class AnomalyDetector:
             latents: Of any images, with their errors; may be of none.
 
         Returns:
-            Scores by name, each of shape ``(N,)``; ``objective`` of variational models only.
+            Scores by name, each of shape ``(N,)``; ``objective`` of variational models only, and
+            where the reconstruction loss was measured.
 
         Raises:
             LatentlabError: If the detector is not calibrated, or errors were not measured.
@@ -199,12 +205,11 @@ class AnomalyDetector:
         self, latents: Latents, *, skip_nearest: bool = False
     ) -> dict[AnomalyScore, Array]:
         """Every score but ``combined``; ``skip_nearest`` where the images are those of train."""
-        errors = latents.measured_errors()
         scores: dict[AnomalyScore, Array] = {
-            "reconstruction": np.array(errors.squared_error, dtype=np.float64)
+            "reconstruction": np.array(latents.measured_squared_error(), dtype=np.float64)
         }
-        if latents.kl is not None:
-            scores["objective"] = np.add(errors.reconstruction, latents.kl, dtype=np.float64)
+        if latents.reconstruction is not None and latents.kl is not None:
+            scores["objective"] = np.add(latents.reconstruction, latents.kl, dtype=np.float64)
         if len(latents.mean) == 0:
             return scores | {
                 "density": np.zeros(0),
@@ -221,10 +226,21 @@ class AnomalyDetector:
         # Importing scikit-learn takes seconds, and reading a detector does not need it.
         from sklearn.neighbors import NearestNeighbors
 
-        # One more than asked for: a train image is its own nearest neighbor.
-        index = NearestNeighbors(n_neighbors=self.n_neighbors + 1, algorithm="brute")
-        distances, _ = index.fit(np.array(self.train.mean)).kneighbors(np.array(mean))
-        column: Array = distances[:, self.n_neighbors - 1 + skip_nearest].astype(np.float64)
+        train = np.asarray(self.train.mean, dtype=np.float64)
+        # One more than asked for: a train image is its own nearest neighbor. And some to choose
+        # from: the products that find neighbors round differently in other batches.
+        count = min(self.n_neighbors + 1 + SPARE_NEIGHBORS, len(train))
+        index = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(
+            np.array(self.train.mean)
+        )
+        column = np.empty(len(mean))
+        rows = rows_at_once(FLOAT64 * count * train.shape[1], NEIGHBOR_ROWS)
+        for start in range(0, len(mean), rows):
+            points = np.array(mean[start : start + rows])
+            found = train[index.kneighbors(points, return_distance=False)]
+            distances = np.sqrt(np.square(found - points[:, None].astype(np.float64)).sum(axis=2))
+            distances.sort(axis=1)
+            column[start : start + len(points)] = distances[:, self.n_neighbors - 1 + skip_nearest]
         return column
 
 

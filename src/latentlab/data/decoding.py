@@ -14,11 +14,9 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from latentlab.arrays import Bytes
-from latentlab.data.settings import Fit
+from latentlab.data.settings import Box, Fit
 from latentlab.data.transforms import square
 from latentlab.errors import LatentlabError
-
-Box = tuple[float, float, float, float]
 
 SIXTEEN_BITS = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 GRAY_MODES = ("1", "L", "LA", "F", *SIXTEEN_BITS)
@@ -58,8 +56,7 @@ class DecodeOptions:
 
     Attributes:
         fit: What to do with images that are not square.
-        box: Left, upper, right and lower edge of the part to use, as shares of width and height,
-            each in ``[0, 1]``; ``None`` for the whole image.
+        box: The part to use; ``None`` for the whole image.
     """
 
     fit: Fit
@@ -101,12 +98,41 @@ def decode(path: Path, sha256: str, size: int, channels: int, options: DecodeOpt
             f"{path}: changed since the folder was indexed; index it again with "
             "`dvc repro -f -s download`, then run `dvc repro`"
         )
-    image = _open(content, path)
+    return _squared(_open(content, path), size, channels, options)
+
+
+def decode_new(
+    source: Path | Image.Image, name: str, size: int, channels: int, options: DecodeOptions
+) -> Bytes:
+    """Read an image that stands in no index, as ``decode`` reads those that do.
+
+    Args:
+        source: A file, or an image that Pillow has opened.
+        name: What the message of an error calls an image that is no file.
+        size: Pixels per side.
+        channels: 1 or 3.
+        options: Which part of the image, and how it is made square.
+
+    Returns:
+        Shape ``(channels, size, size)``.
+
+    Raises:
+        LatentlabError: If it is no readable image.
+    """
+    if isinstance(source, Path):
+        return _squared(_open(_content(source), source), size, channels, options)
+    return _squared(_open(source, name), size, channels, options)
+
+
+def _squared(image: Image.Image, size: int, channels: int, options: DecodeOptions) -> Bytes:
+    """Bytes of an upright image in mode ``L`` or ``RGB``."""
     if options.box is not None:
         left, upper, right, lower = options.box
         width, height = image.size
         near = round(left * width), round(upper * height)
         image = image.crop((*near, round(right * width), round(lower * height)))
+    # As ``with_channels`` does it, in compiled code.
+    image = image.convert("L" if channels == 1 else "RGB")
     pixels = np.asarray(image).reshape(image.height, image.width, -1)
     decoded: Bytes = square(np.moveaxis(pixels, -1, 0)[None], size, channels, options.fit)[0]
     return decoded
@@ -119,7 +145,7 @@ def _content(path: Path) -> bytes:
         raise LatentlabError(f"{path}: not readable ({error.strerror})") from error
 
 
-def _open(content: bytes, path: Path) -> Image.Image:
+def _open(source: bytes | Image.Image, path: Path | str) -> Image.Image:
     """The first frame, decoded to its end and upright: ``L`` where it is gray, else ``RGB``."""
     try:
         with warnings.catch_warnings():
@@ -127,7 +153,7 @@ def _open(content: bytes, path: Path) -> Image.Image:
             # A header may announce more pixels than any memory holds: where Pillow only warns,
             # the file is refused.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(content))
+            image = Image.open(io.BytesIO(source)) if isinstance(source, bytes) else source
             image.load()
             # ImageOps.exif_transpose writes the EXIF data again, and raises on tags that are not
             # as its standard says.
@@ -145,7 +171,7 @@ def _open(content: bytes, path: Path) -> Image.Image:
         raise LatentlabError(f"{path}: a damaged image ({error})") from error
 
 
-def _flat(image: Image.Image, path: Path) -> Image.Image:
+def _flat(image: Image.Image, path: Path | str) -> Image.Image:
     """The image as ``L`` or ``RGB`` of eight bits, with transparency blended with white."""
     gray = image.mode in GRAY_MODES or _is_gray_palette(image)
     if image.mode == "F" or image.mode in SIXTEEN_BITS:
@@ -157,7 +183,7 @@ def _flat(image: Image.Image, path: Path) -> Image.Image:
     return image.convert("L" if gray else "RGB")
 
 
-def _eight_bits(image: Image.Image, path: Path) -> Image.Image:
+def _eight_bits(image: Image.Image, path: Path | str) -> Image.Image:
     """Integers of more than eight bits, or floats, as ``L``; the transparent value is white."""
     values = np.asarray(image).astype(np.float64)
     low, high = float(values.min()), float(values.max())

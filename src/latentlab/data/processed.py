@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, final
 
@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from latentlab.arrays import Bytes, Integers, Shape, Split
+from latentlab.data.settings import InputSettings
 from latentlab.errors import LatentlabError, cut
 from latentlab.files import REMEDY, ArrayWriter, read_array, read_json, write_array, write_json
 
@@ -53,8 +54,7 @@ class About:
     Attributes:
         dataset: Name of the data set.
         class_names: One name for each label, empty without labels.
-        image_size: Pixels per side.
-        channels: 1 or 3.
+        inputs: How its images were brought to their form.
         counts: Number of images in each split.
         sha256: Digest of the images and labels of each split.
         unreadable: Files that were left out, each as ``path: reason``.
@@ -62,8 +62,7 @@ class About:
 
     dataset: str
     class_names: tuple[str, ...]
-    image_size: int
-    channels: int
+    inputs: InputSettings
     counts: dict[Split, int]
     sha256: dict[Split, str]
     unreadable: tuple[str, ...]
@@ -143,7 +142,7 @@ def write_split(
 
 def write_about(path: Path, about: About) -> None:
     """Write ``about.json``."""
-    write_json(path, asdict(about))
+    write_json(path, TypeAdapter(About).dump_python(about, mode="json"))
 
 
 def read_about(path: Path) -> About:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from latentlab.settings import PositiveInt, Settings
 
@@ -39,6 +39,34 @@ Anomalies = Annotated[
         custom_error_message="Input should be a data set, a folder, or {classes: [...]}",
     ),
 ]
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+# Left, upper, right and lower edge of a part of an image, as shares of width and height.
+Box = Annotated[tuple[Share, Share, Share, Share], BeforeValidator(_as_tuple)]
+
+
+class InputSettings(Settings):
+    """How images of any size and kind become inputs of one model, as its training images did.
+
+    Attributes:
+        image_size: Pixels per side.
+        channels: 1 or 3.
+        fit: What to do with images that are not square.
+        crop: Part of an image file that is used; ``None`` for the whole image. Arrays are never
+            cropped so.
+        binarize: Whether pixels become black and white, and how.
+    """
+
+    image_size: Annotated[int, Field(ge=8, le=4096)]
+    channels: Literal[1, 3]
+    fit: Fit
+    crop: Box | None
+    binarize: Binarize
 
 
 class DataSettings(Settings):

@@ -59,9 +59,19 @@ class Latents(NamedTuple):
         Raises:
             LatentlabError: If they are missing.
         """
-        if self.squared_error is None or self.reconstruction is None:
+        if self.reconstruction is None:
             raise LatentlabError(f"errors of the images of a split are missing; {REMEDY}")
-        return Errors(self.squared_error, self.reconstruction)
+        return Errors(self.measured_squared_error(), self.reconstruction)
+
+    def measured_squared_error(self) -> Float32s:
+        """Squared errors of images that were decoded.
+
+        Raises:
+            LatentlabError: If they are missing.
+        """
+        if self.squared_error is None:
+            raise LatentlabError(f"errors of the images of a split are missing; {REMEDY}")
+        return self.squared_error
 
     def kept_reconstructions(self) -> Float32s:
         """Decoded posterior means of a split whose reconstructions were kept.

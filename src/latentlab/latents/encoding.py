@@ -11,13 +11,13 @@ from torch import Tensor
 from latentlab.arrays import NO_CLASS, Bytes, Float32s, Floats
 from latentlab.data.batches import in_order, pad_batch, to_pixels
 from latentlab.files import ArrayWriter
+from latentlab.latents.arrays import Latents
 from latentlab.memory import FLOAT32, rows_at_once
-from latentlab.models.base import ImageModel, Posterior
+from latentlab.models.base import ImageModel
 from latentlab.models.losses import gaussian_kl
-from latentlab.randomness import generator
+from latentlab.randomness import image_rng
 
 
-@torch.no_grad()
 def write_latents(
     folder: Path,
     model: ImageModel,
@@ -41,44 +41,65 @@ def write_latents(
         measure: Whether to decode too, and to write the errors and the KL of each image.
         keep_reconstructions: Whether to write ``reconstructions`` too, if decoded.
     """
-    model.eval()
-    device = model.device
-    noise = generator(seed, "posterior samples of encoding", device)
     writers: dict[str, ArrayWriter] = {}
+    rows = rows_at_once(FLOAT32 * math.prod(model.shape), batch_size)
     with ExitStack() as files:
-        rows = rows_at_once(FLOAT32 * math.prod(model.shape), batch_size)
-        for batch in torch.from_numpy(images).split(rows):
-            pixels = to_pixels(pad_batch(batch, model.shape), model.pixel_range, device)
-            posterior = model.posterior(pixels)
-            results: dict[str, Tensor | None] = {**posterior._asdict()}
-            if measure:
-                decoded = model.decode(posterior.mean)
-                results["squared_error"] = (decoded - pixels).square().flatten(1).mean(1)
-                results |= _loss_terms(model, posterior, pixels, noise)
-                if keep_reconstructions:
-                    results["reconstructions"] = decoded
-            for name, values in results.items():
+        # Without images there is one empty batch, whose arrays have the right shapes.
+        for start in range(0, max(1, len(images)), rows):
+            latents = encode(model, images[start : start + rows], seed=seed, measure=measure)
+            if not keep_reconstructions:
+                latents = latents._replace(reconstructions=None)
+            for name, values in latents._asdict().items():
                 if values is None:
                     continue
                 if name not in writers:
                     shape = (len(images), *values.shape[1:])
                     writer = ArrayWriter(folder / f"{name}.npy", shape, np.float32)
                     writers[name] = files.enter_context(writer)
-                writers[name].write(values[: len(batch)].cpu().numpy())
+                writers[name].write(values)
 
 
-def _loss_terms(
-    model: ImageModel, posterior: Posterior, pixels: Tensor, noise: torch.Generator
-) -> dict[str, Tensor | None]:
-    """Loss terms of one posterior sample per image, without encoding the images again.
+@torch.no_grad()
+def encode(model: ImageModel, images: Bytes, *, seed: int, measure: bool) -> Latents:
+    """Encode one batch of images; what comes out for one does not depend on the others.
 
-    A conditional model decodes without a class, so that no label leaks into its errors.
+    Args:
+        model: Trained.
+        images: uint8, shape ``(B, C, H, W)``.
+        seed: Of the posterior samples that are decoded for the reconstruction loss; the noise of
+            an image depends on its pixels besides.
+        measure: Whether to decode too, for the errors, the KL and the reconstructions.
     """
-    mean, log_var = posterior
-    return {
-        "reconstruction": model.reconstruction_loss(posterior.sample(noise), pixels),
-        "kl": None if log_var is None else gaussian_kl(mean, log_var),
+    model.eval()
+    device = model.device
+    batch = torch.from_numpy(np.ascontiguousarray(images))
+    pixels = to_pixels(pad_batch(batch, model.shape), model.pixel_range, device)
+    posterior = model.posterior(pixels)
+    results: dict[str, Tensor | None] = {**posterior._asdict()}
+    if measure:
+        decoded = model.decode(posterior.mean)
+        results["squared_error"] = (decoded - pixels).square().flatten(1).mean(1)
+        results["reconstructions"] = decoded
+        noise = _noise(images, len(pixels), model, seed)
+        results["reconstruction"] = model.reconstruction_loss(posterior.at(noise), pixels)
+        if posterior.log_var is not None:
+            results["kl"] = gaussian_kl(posterior.mean, posterior.log_var)
+    arrays = {
+        name: values[: len(batch)].cpu().numpy()
+        for name, values in results.items()
+        if values is not None
     }
+    return Latents(**{name: arrays.get(name) for name in Latents._fields})  # type: ignore[arg-type]
+
+
+def _noise(images: Bytes, rows: int, model: ImageModel, seed: int) -> Tensor:
+    """Standard normal noise of each image, shape ``(rows, D)``; zero for rows of padding."""
+    noise = np.zeros((rows, model.latent_dim), np.float32)
+    if model.is_variational:
+        for row, image in zip(noise, images, strict=False):
+            rng = image_rng(image, seed, "posterior samples of encoding")
+            row[:] = rng.standard_normal(model.latent_dim, dtype=np.float32)
+    return torch.from_numpy(noise).to(model.device)
 
 
 @torch.no_grad()

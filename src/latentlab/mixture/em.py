@@ -15,72 +15,29 @@ References:
     section 3.3. https://doi.org/10.1561/2200000001
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Self, final
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import final
 
 import numpy as np
 from scipy.special import logsumexp
 
 from latentlab.arrays import Array, Indices
+from latentlab.mixture.gaussians import (
+    Gaussians,
+    IllConditionedError,
+    coefficients,
+    statistics,
+)
 from latentlab.mixture.settings import CovarianceType
 
 # EM has converged where a step changes the mean log-likelihood per point, in nats, by less than
 # this: the default of scikit-learn.
 TOLERANCE = 1e-3
-# Numbers in a chunk of statistics: 8 MiB, which fits in a processor's cache.
-CHUNK = 2**20
 # Share of the mean square below which a variance is only rounding error.
 RELATIVE_ROUNDING = 1e-12
 # Avoids division by zero for a component without points.
 TINY = 10 * np.finfo(np.float64).eps
-
-
-class IllConditionedError(ValueError):
-    """A covariance is not positive definite: its component has too few distinct points."""
-
-
-@final
-@dataclass(frozen=True)
-class Gaussians:
-    """Parameters of a Gaussian mixture.
-
-    Attributes:
-        covariance_type: ``full``, ``tied``, ``diag`` or ``spherical``.
-        weights: Shape ``(K,)``, summing to 1.
-        means: Shape ``(K, D)``.
-        covariances: Shape depends on ``covariance_type``::
-
-            (K, D, D)  full
-            (D, D)     tied
-            (K, D)     diag
-            (K,)       spherical
-    """
-
-    covariance_type: CovarianceType
-    weights: Array
-    means: Array
-    covariances: Array
-
-    def shifted(self, by: Array) -> Self:
-        """The same Gaussians with ``by``, shape ``(D,)``, added to every mean."""
-        return type(self)(self.covariance_type, self.weights, self.means + by, self.covariances)
-
-    def log_joint(self, points: Array) -> Array:
-        """Log of the joint density of each point and component, in nats, shape ``(N, K)``.
-
-        Raises:
-            IllConditionedError: If a covariance is not positive definite.
-        """
-        # Products of numbers far from the origin lose precision.
-        origin = self.weights @ self.means
-        coefficients = _coefficients(self.shifted(-origin))
-        return np.concatenate(
-            [
-                statistics.T @ coefficients
-                for statistics in _statistics(points - origin, self.covariance_type)
-            ]
-        )
 
 
 @final
@@ -93,15 +50,23 @@ class Fit:
         lower_bound: Mean log-likelihood per point before the last step, in nats: ``lower_bound_``
             of scikit-learn.
         converged: Whether the last step changed it by less than the tolerance.
+        n_iter: Number of steps.
     """
 
     gaussians: Gaussians
     lower_bound: float
     converged: bool
+    n_iter: int
 
 
 def fit_many(
-    points: Array, initial: Sequence[Gaussians], *, reg_covar: float, max_iter: int
+    points: Array,
+    initial: Sequence[Gaussians],
+    *,
+    reg_covar: float,
+    max_iter: int,
+    tol: float = TOLERANCE,
+    sample_weight: Array | None = None,
 ) -> list[Fit]:
     """Run EM from every initialization, all at once.
 
@@ -111,6 +76,10 @@ def fit_many(
             may differ.
         reg_covar: Added to the variances, in squared units of the points.
         max_iter: Largest number of steps.
+        tol: A fit has converged where a step changes its mean log-likelihood per point, in nats,
+            by less than this.
+        sample_weight: How much each point counts, above 0, shape ``(N,)``: a point of weight 2 is
+            two points. ``None`` is 1 for each.
 
     Returns:
         One fit per initialization.
@@ -118,18 +87,18 @@ def fit_many(
     Raises:
         IllConditionedError: If a covariance is not positive definite in spite of ``reg_covar``.
     """
-    origin = points.mean(axis=0)
+    origin = np.average(points, axis=0, weights=sample_weight)
     centered = points - origin
-    fits = [Fit(start.shifted(-origin), -np.inf, False) for start in initial]
-    for _ in range(max_iter):
+    fits = [Fit(start.shifted(-origin), -np.inf, False, 0) for start in initial]
+    for n_iter in range(1, max_iter + 1):
         active = [i for i, fit in enumerate(fits) if not fit.converged]
         if not active:
             break
-        steps = _step(centered, [fits[i].gaussians for i in active], reg_covar)
+        steps = _step(centered, [fits[i].gaussians for i in active], reg_covar, sample_weight)
         for i, (gaussians, lower_bound) in zip(active, steps, strict=True):
             gained = abs(lower_bound - fits[i].lower_bound)
-            fits[i] = Fit(gaussians, lower_bound, gained < TOLERANCE)
-    return [Fit(fit.gaussians.shifted(origin), fit.lower_bound, fit.converged) for fit in fits]
+            fits[i] = Fit(gaussians, lower_bound, gained < tol, n_iter)
+    return [replace(fit, gaussians=fit.gaussians.shifted(origin)) for fit in fits]
 
 
 def from_assignments(
@@ -138,6 +107,7 @@ def from_assignments(
     n_components: int,
     covariance_type: CovarianceType,
     reg_covar: float,
+    sample_weight: Array | None = None,
 ) -> Gaussians:
     """Estimate the Gaussians of points that are each assigned to one component.
 
@@ -147,41 +117,51 @@ def from_assignments(
         n_components: ``K``; a component without points gets a weight near zero.
         covariance_type: Shape of the covariances.
         reg_covar: Added to the variances, in squared units of the points.
+        sample_weight: As in ``fit_many``.
 
     Raises:
         IllConditionedError: If a covariance is not positive definite in spite of ``reg_covar``.
     """
-    origin = points.mean(axis=0)
+    origin = np.average(points, axis=0, weights=sample_weight)
     indicators = np.eye(n_components)[assignments].T
+    if sample_weight is not None:
+        indicators *= sample_weight
     sums, done = np.zeros(()), 0
-    for statistics in _statistics(points - origin, covariance_type):
-        count = statistics.shape[1]
-        sums = sums + indicators[:, done : done + count] @ statistics.T
+    for chunk in statistics(points - origin, covariance_type):
+        count = chunk.shape[1]
+        sums = sums + indicators[:, done : done + count] @ chunk.T
         done += count
     return _maximize(sums, covariance_type, points.shape[1], reg_covar).shifted(origin)
 
 
 def _step(
-    points: Array, mixtures: Sequence[Gaussians], reg_covar: float
+    points: Array,
+    mixtures: Sequence[Gaussians],
+    reg_covar: float,
+    sample_weight: Array | None,
 ) -> list[tuple[Gaussians, float]]:
     """One step of EM of each mixture, and the mean log-likelihood per point before it."""
     covariance_type, dimensions = mixtures[0].covariance_type, points.shape[1]
-    coefficients = np.concatenate([_coefficients(each) for each in mixtures], axis=1)
+    stacked = np.concatenate([coefficients(each) for each in mixtures], axis=1)
     ends = np.cumsum([len(each.weights) for each in mixtures])
     parts = [slice(end - len(each.weights), end) for each, end in zip(mixtures, ends, strict=True)]
-    sums, densities = np.zeros(coefficients.T.shape), np.zeros(len(mixtures))
-    for statistics in _statistics(points, covariance_type):
-        joint = coefficients.T @ statistics
+    sums, densities, done = np.zeros(stacked.T.shape), np.zeros(len(mixtures)), 0
+    for chunk in statistics(points, covariance_type):
+        joint = stacked.T @ chunk
+        count = chunk.shape[1]
+        weight = None if sample_weight is None else sample_weight[done : done + count]
+        done += count
         for i, part in enumerate(parts):
             density = logsumexp(joint[part], axis=0)
-            densities[i] += density.sum()
+            densities[i] += density.sum() if weight is None else weight @ density
             joint[part] -= density
-        sums += np.exp(joint, out=joint) @ statistics.T
+        responsibilities = np.exp(joint, out=joint)
+        if weight is not None:
+            responsibilities *= weight
+        sums += responsibilities @ chunk.T
+    total = len(points) if sample_weight is None else sample_weight.sum()
     return [
-        (
-            _maximize(sums[part], covariance_type, dimensions, reg_covar),
-            float(density / len(points)),
-        )
+        (_maximize(sums[part], covariance_type, dimensions, reg_covar), float(density / total))
         for part, density in zip(parts, densities, strict=True)
     ]
 
@@ -225,67 +205,3 @@ def _refuse_rounding(covariances: Array, covariance_type: CovarianceType, least:
     variances = np.linalg.eigvalsh(covariances) if crossed else covariances
     if variances.min() <= least:
         raise IllConditionedError("a covariance is zero in some direction")
-
-
-def _statistics(points: Array, covariance_type: CovarianceType) -> Iterator[Array]:
-    """Statistics of points in chunks, shape ``(P, n)``: 1, the point, its products.
-
-    The products are squares where covariances are diagonal, and else the upper triangle.
-    """
-    dimensions = points.shape[1]
-    crossed = covariance_type in ("full", "tied")
-    size = 1 + dimensions + (dimensions * (dimensions + 1) // 2 if crossed else dimensions)
-    rows = max(16, CHUNK // size)
-    # Without points there is one empty chunk, whose products have the right shapes.
-    for start in range(0, max(1, len(points)), rows):
-        chunk = np.ascontiguousarray(points[start : start + rows].T)
-        statistics = np.empty((size, chunk.shape[1]))
-        statistics[0], statistics[1 : dimensions + 1] = 1, chunk
-        if crossed:
-            done = dimensions + 1
-            for i in range(dimensions):
-                np.multiply(chunk[i:], chunk[i], out=statistics[done : done + dimensions - i])
-                done += dimensions - i
-        else:
-            np.square(chunk, out=statistics[dimensions + 1 :])
-        yield statistics
-
-
-def _coefficients(gaussians: Gaussians) -> Array:
-    """Coefficients of the log-densities in the statistics, shape ``(P, K)``."""
-    means = gaussians.means
-    components, dimensions = means.shape
-    inverse, log_determinants = _inverted(gaussians)
-    if gaussians.covariance_type in ("diag", "spherical"):
-        inverse = np.broadcast_to(inverse.reshape(components, -1), means.shape)
-        linear, squares = inverse * means, -0.5 * inverse
-    else:
-        inverse = np.broadcast_to(inverse, (components, dimensions, dimensions))
-        linear = (inverse @ means[:, :, None])[:, :, 0]
-        rows, columns = np.triu_indices(dimensions)
-        # The upper triangle has each product off the diagonal once instead of twice.
-        squares = np.where(rows == columns, -0.5, -1.0) * inverse[:, rows, columns]
-    constant = (
-        np.log(gaussians.weights)
-        - 0.5 * (dimensions * np.log(2 * np.pi) + log_determinants)
-        - 0.5 * (linear * means).sum(axis=1)
-    )
-    return np.concatenate([constant[:, None], linear, squares], axis=1).T
-
-
-def _inverted(gaussians: Gaussians) -> tuple[Array, Array]:
-    """Inverse covariances, in their shape, and the log-determinants of the covariances."""
-    covariances, dimensions = gaussians.covariances, gaussians.means.shape[1]
-    if gaussians.covariance_type in ("diag", "spherical"):
-        if not (covariances > 0).all():
-            raise IllConditionedError("a variance is not positive")
-        by_component = np.log(covariances).reshape(len(covariances), -1)
-        repeated = dimensions if gaussians.covariance_type == "spherical" else 1
-        return 1 / covariances, repeated * by_component.sum(axis=1)
-    try:
-        factors = np.linalg.cholesky(covariances)
-    except np.linalg.LinAlgError as error:
-        raise IllConditionedError("a covariance is not positive definite") from error
-    roots = np.linalg.inv(factors)
-    log_determinants = 2 * np.log(np.diagonal(factors, axis1=-2, axis2=-1)).sum(axis=-1)
-    return np.swapaxes(roots, -2, -1) @ roots, log_determinants

@@ -11,7 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 from latentlab.arrays import NO_CLASS, Array, Floats, Integers
 from latentlab.errors import LatentlabError
 from latentlab.mixture.bic import BicRow
-from latentlab.mixture.em import Fit, Gaussians, IllConditionedError, fit_many, from_assignments
+from latentlab.mixture.em import Fit, fit_many, from_assignments
+from latentlab.mixture.gaussians import Gaussians, IllConditionedError
 from latentlab.mixture.matching import count_classes, majority, one_to_one
 from latentlab.mixture.mixture import Mixture
 from latentlab.mixture.settings import MixtureSettings

@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 from latentlab.arrays import NO_CLASS, Array, Floats, Integers
 from latentlab.digests import file_digest, not_made_from, undamaged, with_digest
 from latentlab.files import read_npz, write_npz
-from latentlab.mixture.em import Gaussians
+from latentlab.mixture.gaussians import Gaussians
 
 # Name of the file in a model's folder.
 MIXTURE = "mixture.npz"
@@ -103,14 +103,7 @@ class Mixture:
             Schwarz, Estimating the Dimension of a Model (1978).
             https://doi.org/10.1214/aos/1176344136
         """
-        components, dimensions = self.means.shape
-        free = {
-            "full": components * dimensions * (dimensions + 1) // 2,
-            "tied": dimensions * (dimensions + 1) // 2,
-            "diag": components * dimensions,
-            "spherical": components,
-        }[self.gaussians.covariance_type]
-        free += self.means.size + components - 1
+        free = self.gaussians.n_parameters()
         return float(free * np.log(len(latents)) - 2 * self.score_samples(latents).sum())
 
     def full_covariances(self) -> Array:

@@ -41,7 +41,19 @@ class Posterior(NamedTuple):
         """
         if self.log_var is None:
             return self.mean
-        noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device)
+        return self.at(torch.randn(self.mean.shape, generator=generator, device=self.mean.device))
+
+    def at(self, noise: Tensor) -> Tensor:
+        """The latents that a draw of noise stands for; see ``sample``.
+
+        Args:
+            noise: Standard normal, shape ``(B, D)``; unused by a deterministic model.
+
+        Returns:
+            Shape ``(B, D)``; the mean itself for a deterministic model.
+        """
+        if self.log_var is None:
+            return self.mean
         return self.mean + exp(0.5 * self.log_var) * noise
 
 

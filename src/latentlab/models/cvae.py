@@ -102,4 +102,5 @@ class CVAE(ImageModel):
 
 def _null_labels(rows: Tensor) -> Tensor:
     """The null label for each row, shape ``(B,)``."""
-    return torch.full((len(rows),), NO_CLASS, device=rows.device)
+    # `len` would turn the number of rows into a constant of an exported graph.
+    return torch.full((rows.shape[0],), NO_CLASS, device=rows.device)

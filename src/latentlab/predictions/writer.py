@@ -46,6 +46,7 @@ SPLIT_NAMES = {"test": "test", "anomalies": "anomaly"}
 # Types of the columns that are no pixels.
 TYPES: Mapping[str, pl.DataType] = {
     "row_id": pl.Int64(),
+    "file": pl.String(),
     "split": pl.String(),
     "label": pl.String(),
     "predicted_label": pl.String(),
@@ -159,6 +160,71 @@ def prediction_frame(
             pl.Series("is_anomaly", anomaly_scores > 1),
         ]
     )
+
+
+def new_prediction_frame(
+    files: Sequence[str], first_id: int, predictions: pd.DataFrame
+) -> pl.DataFrame:
+    """The same columns, but pixels, ``split`` and ``label``, for files that no split holds.
+
+    Args:
+        files: Name of each file, which becomes the column ``file``.
+        first_id: ``row_id`` of the first.
+        predictions: One row per file, as ``Bundle.predict`` gives it.
+    """
+    return pl.DataFrame(
+        [
+            pl.Series("row_id", np.arange(first_id, first_id + len(files))),
+            pl.Series("file", files, dtype=pl.String),
+            pl.Series("predicted_label", list(predictions["predicted_label"]), dtype=pl.String),
+            pl.Series("component", predictions["component"].to_numpy(np.int64)),
+            *(
+                pl.Series(name, predictions[name].to_numpy(np.float64))
+                for name in ("reconstruction_error", "anomaly_score")
+            ),
+            pl.Series("is_anomaly", predictions["is_anomaly"].to_numpy(bool)),
+        ]
+    )
+
+
+def new_latent_frame(files: Sequence[str], first_id: int, latents: Float32s) -> pl.DataFrame:
+    """Posterior means of files: ``row_id``, ``file``, then ``latent_<i>``.
+
+    Args:
+        files: Name of each file.
+        first_id: ``row_id`` of the first.
+        latents: Shape ``(N, D)``.
+    """
+    columns = [pl.Series(f"latent_{i}", column) for i, column in enumerate(latents.T.copy())]
+    ids = pl.Series("row_id", np.arange(first_id, first_id + len(files)))
+    return pl.DataFrame([ids, pl.Series("file", files, dtype=pl.String), *columns])
+
+
+def write_frames(path: Path, frames: Iterable[pl.DataFrame]) -> int:
+    """Write frames below one another, as text or as Parquet by the name of the file.
+
+    Args:
+        path: Ends with ``.csv`` or ``.parquet``; written whole or not at all.
+        frames: With equal columns, one or more.
+
+    Returns:
+        Number of rows.
+    """
+    with replacing(path) as temporary:
+        table = temporary.with_name(f"{temporary.name}.csv")
+        written = 0
+        try:
+            with table.open("wb") as file:
+                for frame in frames:
+                    frame.write_csv(file, include_header=written == 0, float_precision=DECIMALS)
+                    written += len(frame)
+            if path.suffix == ".parquet":
+                write_parquet(temporary, table)
+            else:
+                table.replace(temporary)
+        finally:
+            table.unlink(missing_ok=True)
+    return written
 
 
 def write_parquet(path: Path, table: Path) -> None:

@@ -74,12 +74,16 @@ class CheckpointStore:
         key: From ``training_key``; a checkpoint of another key is not used.
         report: Is given a line when a training resumes, when a checkpoint cannot be used, and when
             none can be written.
+
+    Attributes:
+        restored: Epochs that the checkpoint held from which the training resumed; 0 without one.
     """
 
     def __init__(self, folder: Path, name: str, key: str, report: Callable[[str], None]) -> None:
         self.path = folder / f"{name}-{key[:16]}{SUFFIX}"
         self.key = key
         self.report = report
+        self.restored = 0
         self.next_save = math.inf
 
     def restore(self, state: TrainingState, epochs: int) -> None:
@@ -95,7 +99,8 @@ class CheckpointStore:
         if content is None:
             return
         _unpack(content, state)
-        self.report(f"resumes after epoch {len(state.rows)} of {epochs}")
+        self.restored = len(state.rows)
+        self.report(f"resumes after epoch {self.restored} of {epochs}")
 
     def save(self, state: TrainingState) -> None:
         """Replace the checkpoint, unless the last one is too recent.

@@ -3,10 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import final
+from typing import Literal, final
 
 from latentlab.arrays import Bytes, Indices, Integers
-from latentlab.data.settings import Fit
+from latentlab.data.settings import Box, Fit
 from latentlab.data.transforms import square
 
 CHUNK = 1000  # images in memory at a time
@@ -74,14 +74,16 @@ class DataSet:
         groups: Group of each image of ``train``, shape ``(N,)``: images of one group, such as
             those of one person, stay in one split; ``None`` without groups.
         unreadable: Files that were left out, each as ``path: reason``.
+        crop: Part of every image file that is used; ``None`` for the whole image.
     """
 
     class_names: tuple[str, ...]
     image_size: int
-    channels: int
+    channels: Literal[1, 3]
     train: ImageSource
     validation: ImageSource | None = None
     test: ImageSource | None = None
     anomalies: ImageSource | None = None
     groups: Integers | None = None
     unreadable: tuple[str, ...] = ()
+    crop: Box | None = None

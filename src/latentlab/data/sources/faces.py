@@ -69,7 +69,12 @@ def load(folder: Path, site: Site, options: LoadOptions) -> DataSet:
         site.processes,
     )
     return DataSet(
-        class_names=(), image_size=IMAGE_SIZE, channels=3, train=faces, groups=identities
+        class_names=(),
+        image_size=IMAGE_SIZE,
+        channels=3,
+        train=faces,
+        groups=identities,
+        crop=FACE,
     )
 
 

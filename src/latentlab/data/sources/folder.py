@@ -97,7 +97,7 @@ def load(root: Path, index: Path, options: DecodeOptions, processes: int) -> Dat
     return DataSet(
         class_names=class_names,
         image_size=_natural_size(entries),
-        channels=max(entry.channels for entry in entries),
+        channels=3 if any(entry.channels == 3 for entry in entries) else 1,
         train=train,
         validation=source("validation"),
         test=source("test"),

@@ -82,7 +82,7 @@ def index_folder(
         raise LatentlabError(
             f"{root}: found no folder that can be read ({error}); name one in {key}"
         ) from error
-    paths, refused = _walk(root, follow_links)
+    paths, refused = list_files(root, follow_links)
     entries, damaged = _inspect_all(
         root, [path for path in paths if path.endswith(suffix)], processes
     )
@@ -161,8 +161,11 @@ class _Walk:
         return not path.resolve().is_relative_to(self.root.resolve())
 
 
-def _walk(root: Path, follow_links: bool) -> tuple[list[str], list[tuple[str, str]]]:
-    """Files below a folder in the order of their names, and the refused with their reasons."""
+def list_files(root: Path, follow_links: bool) -> tuple[list[str], list[tuple[str, str]]]:
+    """Files below a folder in the order of their names, and the refused with their reasons.
+
+    Hidden files, and those that other systems leave behind, are left out.
+    """
     refused: list[tuple[str, str]] = []
     walk = _Walk(root, follow_links, waiting=[root])
     # How many there are is unknown; the count tells that a folder is larger than was thought.

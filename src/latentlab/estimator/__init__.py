@@ -1,0 +1,1 @@
+"""Models with scikit-learn's habits, trained from arrays: no params file, no DVC."""

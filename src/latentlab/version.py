@@ -1,0 +1,3 @@
+"""The version of the library, for modules that need nothing else of the package."""
+
+__version__ = "0.3.0"
