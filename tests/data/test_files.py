@@ -63,6 +63,12 @@ def test_batches_are_the_files_in_order_and_what_is_no_image_is_told(batch_size,
     }
 
 
+def test_a_link_out_of_a_folder_is_told_without_the_name_of_a_param(photos):
+    (photos / "c").symlink_to(photos.parent)
+    _, (refused,) = find_files([str(photos)])
+    assert refused == (str(photos / "c"), "a link out of the folder")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="names of bytes that are no text")
 def test_a_name_that_is_no_text_is_left_out_of_a_folder(photos):
     try:

@@ -73,7 +73,11 @@ def find_files(names: Sequence[str]) -> tuple[list[Path], list[Refused]]:
         if path.is_dir():
             listed, left_out = list_files(path, follow_links=False)
             found |= dict.fromkeys(path / each for each in listed)
-            refused += [Refused(str(path / each), reason) for each, reason in left_out]
+            # The remedy in the reason is a param, which a command has not.
+            refused += [
+                Refused(str(path / each), reason.partition("; data.")[0])
+                for each, reason in left_out
+            ]
         elif path.exists():
             found[path] = None
         else:
