@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, final
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from latentlab.arrays import NO_CLASS, Array, Bytes
 from latentlab.bundle.onnx_network import DECODER, ENCODER, NO_PACKAGE, open_session
@@ -119,13 +120,27 @@ class _Decoder(nn.Module):
         return self.model.decode(latents, labels)
 
 
+@final
+class _DoubleLinear(nn.Module):
+    """A dense layer whose products are summed in float64.
+
+    PyTorch and ONNX Runtime sum float32 in other orders, and both err by as much as they differ:
+    one exact side halves that. Convolutions stay float32, which is all that ONNX Runtime has.
+    """
+
+    def __init__(self, layer: Linear) -> None:
+        super().__init__()
+        self.weight, self.bias = layer.weight, layer.bias
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return functional.linear(rows.double(), self.weight.double(), self.bias.double()).float()
+
+
 def _unpadded(module: Module) -> Module:
     """The module, its products without the padding that depends on the number of rows."""
     for name, child in module.named_children():
         if isinstance(child, Linear):
-            plain = nn.Linear(child.in_features, child.out_features, device="meta")
-            plain.weight, plain.bias = child.weight, child.bias
-            setattr(module, name, plain)
+            setattr(module, name, _DoubleLinear(child))
         else:
             _unpadded(child)
     return module
