@@ -91,6 +91,23 @@ def test_what_is_no_image_is_refused_by_name_or_listed(call, make_bundle, photos
     assert len(pd.read_csv(here / "a.csv")) == 30
 
 
+def test_a_batch_without_an_image_leaves_no_second_header(call, make_bundle, photos):
+    for i in range(3):
+        (photos / f"!{i}.txt").write_text("no image")  # in front of all others
+    words = ("--out", "a.csv", "--processes", 1, "--batch-size", 2, "--skip-unreadable")
+    done = call("predict", make_bundle(), photos, *words)
+    assert done.returncode == 0, done.stderr
+    found = pd.read_csv(photos.parent / "here/a.csv")
+    assert found["row_id"].tolist() == list(range(30))
+
+
+def test_files_of_which_none_is_an_image_are_refused(call, make_bundle, photos):
+    done = call("predict", make_bundle(), __file__, "--processes", 1, "--skip-unreadable")
+    assert done.returncode == 1
+    assert "no image that Pillow can read, and no other file is an image" in done.stderr
+    assert not list((photos.parent / "here").iterdir())
+
+
 def test_encode_sample_and_info(call, make_bundle, photos, tmp_path):
     folder = make_bundle()
     done = call("encode", folder, f"{photos}/0*.png", "--processes", 1)

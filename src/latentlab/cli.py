@@ -185,12 +185,19 @@ class _Batches:
         for batch in self._files:
             self.refused += batch.refused
             self._check()
+            self._bar.update(len(batch.paths) + len(batch.refused))
+            if not batch.paths:
+                continue
             # A name that is no valid text gets escapes.
             names = [os.fsencode(p).decode(errors="backslashreplace") for p in batch.paths]
             yield first, names, batch
             first += len(names)
-            self._bar.update(len(names) + len(batch.refused))
         self._bar.close()
+        if first == 0:
+            raise LatentlabError(
+                f"{printable(self.refused[0].path)}: {self.refused[0].reason}, and no other file "
+                "is an image; name a folder with images"
+            )
 
     def report(self, out: Path, rows: int) -> None:
         """Say what was written, and list what was left out."""
