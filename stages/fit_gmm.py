@@ -11,8 +11,9 @@ from latentlab.latents.arrays import LATENTS, read_latents
 from latentlab.limits import check_mixture
 from latentlab.memory import total_memory
 from latentlab.mixture.bic import BIC, write_bic
-from latentlab.mixture.fitting import Labeled, compare_n_components, fit_mixture
+from latentlab.mixture.fitting import Labeled, compare_n_components
 from latentlab.mixture.mixture import MIXTURE, save_mixture
+from latentlab.mixture.space import fit_in_space, in_space
 from latentlab.params import load_params
 from stages import MODEL, input_file, input_folder, new_app, output, run
 
@@ -48,8 +49,10 @@ def main(
         total_memory(),
     )
     with threadpool_limits(settings.threads):
-        fitted = fit_mixture(
+        spaces = in_space(train_latents, settings.gmm, settings.seed)
+        fitted = fit_in_space(
             train_latents,
+            spaces,
             train_labels,
             classes=classes,
             settings=settings.gmm,
@@ -57,7 +60,7 @@ def main(
             labeled=Labeled(validation_latents, validation_labels),
         )
         rows = compare_n_components(
-            train_latents, settings.gmm.n_components_grid or (), settings.gmm, settings.seed
+            spaces[-1], settings.gmm.n_components_grid or (), settings.gmm, settings.seed
         )
     write_bic(models / model / BIC, rows)
     belongs_to = {LATENTS: folder / DIGESTS, BIC: models / model / BIC, ABOUT: about}

@@ -14,6 +14,7 @@ from latentlab.digests import check_digests
 from latentlab.limits import check_training
 from latentlab.machine import other_bytes
 from latentlab.memory import total_memory
+from latentlab.models.base import ImageModel
 from latentlab.models.initialization import initialize
 from latentlab.models.registry import build_model
 from latentlab.models.settings import ModelInputs
@@ -21,10 +22,12 @@ from latentlab.models.weights import WEIGHTS, save_weights
 from latentlab.params import Params, load_params
 from latentlab.randomness import make_repeatable, resolve_device
 from latentlab.site import repository_root
-from latentlab.training.checkpoints import CheckpointStore, training_key
-from latentlab.training.history import HISTORY, write_history
+from latentlab.training.checkpoints import training_key
+from latentlab.training.history import HISTORY, Row, write_history
 from latentlab.training.live import LiveFolder, pick_examples, watch
-from latentlab.training.loop import TrainingPlan, fit
+from latentlab.training.loop import Data, TrainingPlan, fit
+from latentlab.training.phase_checkpoints import PhaseCheckpoints
+from latentlab.training.self_training import train_models
 from stages import (
     BASELINE,
     CHECKPOINTS,
@@ -58,7 +61,6 @@ def main(
 ) -> None:
     """Train one model of the params file and save the weights of its best epoch."""
     settings = load_params(params)
-    device = resolve_device(settings.device)
     make_repeatable(settings.seed, settings.threads)
     if reason := other_bytes(baseline, settings.arithmetic):
         _report(model, reason)
@@ -68,29 +70,45 @@ def main(
     inputs = ModelInputs(
         train_split.shape, settings.latent_dim, settings.pixel_range, train_split.classes
     )
-    if device.type == "cpu":
+    if resolve_device(settings.device).type == "cpu":
         check_training(model, settings.model(model), inputs, settings.batch_size, total_memory())
-    network = build_model(settings.model(model), inputs)
-    initialize(network, settings.train.initialization)
-    network.to(device)
     intensities = read_intensities(train)
     images = train_split.images if intensities is None else intensities
     plan = _plan(settings, dynamic_binarization=intensities is not None)
-    key = _key(settings, model, inputs, plan, (train, validation))
-    store = CheckpointStore(repository_root() / checkpoints, model, key, partial(_report, model))
-    epochs = fit(
-        network,
+    stores = PhaseCheckpoints(
+        repository_root() / checkpoints,
+        model,
+        _key(settings, model, inputs, plan, (train, validation)),
+        partial(_report, model),
+    )
+    examples = pick_examples(validation_split.images, train_split.images, settings.seed)
+
+    def run_fit(
+        network: ImageModel, data: Data, held_out: Data, plan: TrainingPlan, phase: str
+    ) -> list[Row]:
+        store = stores.open(phase, plan.epochs)
+        epochs = fit(network, data, held_out, plan, store)
+        shown = LiveFolder(repository_root() / live / model, network, examples, plan.epochs, store)
+        return watch(epochs, plan.epochs, f"{model}, {phase}" if phase else model, shown)
+
+    network, rows = train_models(
+        partial(_build, settings, model, inputs),
         (torch.from_numpy(images), torch.from_numpy(train_split.labels)),
         (torch.from_numpy(validation_split.images), torch.from_numpy(validation_split.labels)),
         plan,
-        store,
+        settings.train.self_training,
+        run_fit,
     )
-    examples = pick_examples(validation_split.images, train_split.images, settings.seed)
-    shown = LiveFolder(repository_root() / live / model, network, examples, plan.epochs, store)
-    rows = watch(epochs, plan.epochs, model, shown)
     write_history(models / model / HISTORY, rows)
     save_weights(network, models / model / WEIGHTS, models / model / HISTORY)
-    store.remove()
+    stores.remove()
+
+
+def _build(settings: Params, model: str, inputs: ModelInputs) -> ImageModel:
+    """An untrained model on its device."""
+    network = build_model(settings.model(model), inputs)
+    initialize(network, settings.train.initialization)
+    return network.to(resolve_device(settings.device))
 
 
 def _plan(settings: Params, *, dynamic_binarization: bool) -> TrainingPlan:
@@ -102,6 +120,7 @@ def _plan(settings: Params, *, dynamic_binarization: bool) -> TrainingPlan:
         optimizer=settings.train.optimizer,
         scheduler=settings.train.scheduler,
         seed=settings.seed,
+        augment=settings.train.augment,
         dynamic_binarization=dynamic_binarization,
     )
 
@@ -118,7 +137,8 @@ def _key(
         {
             "model": settings.model(model).model_dump(mode="json"),
             "inputs": inputs,
-            "plan": asdict(plan),
+            "plan": asdict(plan) | {"augment": settings.train.augment.model_dump()},
+            "self_training": settings.train.self_training.model_dump(),
             "initialization": settings.train.initialization,
             "device": str(resolve_device(settings.device)),
             "threads": settings.threads,

@@ -9,7 +9,7 @@ from latentlab.bundle.config import BundleConfig
 from latentlab.bundle.storage import save_bundle
 from latentlab.data.settings import InputSettings
 from latentlab.latents.encoding import encode
-from latentlab.mixture.fitting import fit_mixture
+from latentlab.mixture.space import fit_in_space, in_space
 from latentlab.models.registry import build_model
 from latentlab.models.settings import ModelInputs
 
@@ -31,6 +31,7 @@ def save_small_bundle(
     loss=None,
     class_names=NAMES,
     inputs=None,
+    space="latents",
 ):
     """Write a bundle of a model that was not trained.
 
@@ -45,6 +46,7 @@ def save_small_bundle(
         loss: Of the network; ``None`` for the one in the params.
         class_names: One for each label; empty without classes.
         inputs: Changes of the input settings.
+        space: In which the mixture's components are found.
     """
     torch.manual_seed(0)
     settings = params.models[name]
@@ -71,8 +73,13 @@ def save_small_bundle(
     model = build_model(settings, ModelInputs(shape, 4, pixel_range, classes)).eval()
     train = encode(model, shown[:36], seed=0, measure=True)
     validation = encode(model, shown[36:], seed=0, measure=True)
-    mixture_settings = params.gmm.model_copy(update={"n_init": 1, "n_components": 4})
+    mixture_settings = params.gmm.model_copy(
+        update={"space": space, "n_neighbors": 5, "n_init": 1, "n_components": 4}
+    )
     known = labels[:36] if classes else np.full(36, NO_CLASS)
-    mixture = fit_mixture(train.mean, known, classes=classes, settings=mixture_settings, seed=0)
+    spaces = in_space(train.mean, mixture_settings, 0)
+    mixture = fit_in_space(
+        train.mean, spaces, known, classes=classes, settings=mixture_settings, seed=0
+    )
     detector = AnomalyDetector.fit(train, mixture, n_neighbors=3)
     save_bundle(folder, config, model, mixture, detector.calibrate(validation, score, 0.9))

@@ -16,9 +16,15 @@ EMULATOR = shutil.which("qemu-x86_64")
 CPUS = ("Haswell-v4", "EPYC-Rome")
 # Sizes of two and three: products of few rows and columns have kernels of their own.
 SMALL = {
-    "run_models": ["vae", "conv_autoencoder", "cvae"],
+    "run_models": ["vae", "conv_autoencoder", "cvae", "vade"],
     "latent_dim": 3,
     "epochs": 2,
+    "train.augment.rotation": 15.0,
+    "train.augment.shift": 0.1,
+    "train.augment.scale": 0.1,
+    "train.augment.brightness": 0.1,
+    "train.self_training.rounds": 1,
+    "train.self_training.epochs": 1,
     "data.limit": 150,
     "gmm.n_components_grid": [2],
     "gmm.n_init": 2,
@@ -28,6 +34,31 @@ SMALL = {
     "evaluate.n_resamples": 100,
     "plot.tsne_points": 60,
 }
+# Maps of neighbors by exact repulsion and by repulsion interpolated on a grid, and their clusters.
+EMBED = """
+from latentlab.arithmetic import put_in_force
+put_in_force("portable")
+import hashlib
+import numpy as np
+from latentlab.mixture import embedding
+from latentlab.mixture.settings import MixtureSettings
+from latentlab.mixture.space import fit_in_space, in_space
+embedding.EARLY_STEPS = embedding.LATE_STEPS = 20
+latents = np.random.default_rng(0).normal(size=(400, 5)) + 3 * np.eye(5)[np.arange(400) % 5]
+for embedding.INTERPOLATED in (1000, 100):
+    points = embedding.embed(latents, 10, 0)
+    print(hashlib.sha256(points.tobytes()).hexdigest())
+settings = MixtureSettings(
+    space="manifold", n_neighbors=10, n_components=5, n_components_grid=None,
+    covariance_type="full", init="kmeans", n_init=2, max_iter=500, reg_covar=0.001,
+)
+mixture = fit_in_space(
+    latents, in_space(latents, settings, 0), np.arange(400) % 5,
+    classes=5, settings=settings, seed=0,
+)
+print(hashlib.sha256(mixture.predict_proba(latents + 0.1).tobytes()).hexdigest())
+print(hashlib.sha256(mixture.means.tobytes()).hexdigest())
+"""
 OUTPUTS = ("data", "models", "metrics", "plots", "bundles")
 
 pytestmark = [
@@ -88,3 +119,15 @@ def test_emulated_cpus_of_two_vendors_make_the_same_bytes(folder, tmp_path, writ
         differ = [name for name in made[None] if made[cpu].get(name) != made[None][name]]
         assert made[cpu].keys() == made[None].keys()
         assert not differ, f"{cpu}: {differ}"
+
+
+@pytest.mark.skipif(EMULATOR is None, reason="no qemu-x86_64: install Debian's qemu-user")
+def test_clusters_on_the_manifold_are_the_same_bytes():
+    commands = [[], *([EMULATOR, "-cpu", cpu] for cpu in CPUS)]
+    started = [
+        subprocess.Popen([*each, sys.executable, "-c", EMBED], stdout=subprocess.PIPE, text=True)
+        for each in commands
+    ]
+    native, *emulated = [process.communicate()[0] for process in started]
+    assert len(native.split()) == 4
+    assert emulated == [native] * len(CPUS)

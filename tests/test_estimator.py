@@ -29,7 +29,7 @@ from latentlab.data.settings import InputSettings
 from latentlab.data.transforms import binarize
 from latentlab.digests import write_digests
 from latentlab.errors import LatentlabError
-from latentlab.estimator.recipe import SECTIONS
+from latentlab.estimator.recipe import NO_SELF_TRAINING, SECTIONS, UNCHANGED
 from latentlab.latents.arrays import read_latents
 from latentlab.mixture.mixture import load_mixture
 from latentlab.models.defaults import DEFAULT_SETTINGS
@@ -149,6 +149,8 @@ def test_defaults_are_the_shipped_params(edit_params):
     defaults = {
         name: each.default for name, each in inspect.signature(LatentModel).parameters.items()
     }
+    defaults["augment"] = UNCHANGED.model_dump()
+    defaults["self_training"] = NO_SELF_TRAINING.model_dump()
     for section, names in SECTIONS.items():
         values = shipped[section] if section else shipped
         assert {key: defaults[name] for key, name in names.items()} == {

@@ -25,7 +25,8 @@ from latentlab.mixture.settings import MixtureSettings
 for name in ("dvc", "celery", "matplotlib", "openTSNE", "torch"):
     assert importlib.util.find_spec(name) is None, name
 settings = MixtureSettings(
-    n_components=3, n_components_grid=None, covariance_type="full", init="kmeans",
+    space="latents", n_neighbors=15, n_components=3, n_components_grid=None,
+    covariance_type="full", init="kmeans",
     n_init=2, max_iter=200, reg_covar=0.001,
 )
 labels = np.arange(300) % 3

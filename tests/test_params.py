@@ -15,7 +15,19 @@ REFUSALS = {
     ),
     "unknown key of a section": (
         {"gmm.start": 3},
-        "gmm: unknown key 'start'; known: n_components",
+        "gmm: unknown key 'start'; known: space",
+    ),
+    "labels for clusters without labels": (
+        {"gmm.space": "manifold", "gmm.init": "labeled"},
+        r"gmm\.init: found 'labeled' with gmm\.space 'manifold', .*; allowed: kmeans",
+    ),
+    "clusters of faces without a number": (
+        {"dataset": "faces", "gmm.n_components": 5, "train.self_training.rounds": 1},
+        r"train\.self_training\.n_clusters: empty means one per class, but dataset 'faces' has",
+    ),
+    "a share of votes that decides nothing": (
+        {"train.self_training.agreement": 0.5},
+        r"train\.self_training\.agreement: found 0\.5; input should be greater than 0\.5",
     ),
     "unknown key of a model": (
         {"models.vae.bta": 3},

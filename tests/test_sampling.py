@@ -43,6 +43,16 @@ def test_samples_of_the_prior_are_standard_normal_draws(model):
     np.testing.assert_allclose(images, decoded(model, latents), atol=1e-6)
 
 
+def test_a_model_with_a_prior_of_its_own_is_asked_for_draws(params):
+    settings = params.models["vade"].model_copy(update={"hidden": (9,)})
+    model = build_model(settings, ModelInputs((1, 8, 8), 3, "unit", 2)).eval()
+    model.prior.set_to(np.array([0.9, 0.1]), MEANS, np.full((2, 3), 1e-12))
+    images = sample_prior(model, 400, np.random.default_rng(0))
+    distances = np.abs(images[:, None] - decoded(model, MEANS)).mean((2, 3, 4))
+    assert distances.min(axis=1).max() < 1e-4
+    assert np.mean(distances.argmin(1) == 0) == pytest.approx(0.9, abs=0.05)
+
+
 def test_samples_of_a_component_lie_at_its_mean(model, mixture):
     for component in range(2):
         images = sample_mixture(model, mixture, 4, np.random.default_rng(0), component)

@@ -110,6 +110,17 @@ class Params(Settings):
                 "gmm.init: found 'labeled' with dataset 'faces', which has no labels; allowed: "
                 "kmeans"
             )
+        self_training = self.train.self_training
+        if self.dataset == "faces" and self_training.rounds and self_training.n_clusters is None:
+            raise ValueError(
+                "train.self_training.n_clusters: empty means one per class, but dataset 'faces' "
+                "has no classes; give a number, 2 or more"
+            )
+        if self.gmm.init == "labeled" and self.gmm.space == "manifold":
+            raise ValueError(
+                "gmm.init: found 'labeled' with gmm.space 'manifold', where clusters are found "
+                "without labels; allowed: kmeans"
+            )
         anomalies = self.data.anomalies
         if anomalies == self.dataset:
             raise ValueError(

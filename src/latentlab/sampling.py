@@ -12,7 +12,7 @@ from latentlab.pixels import to_unit
 def sample_prior(
     model: ImageModel, n: int, rng: np.random.Generator, label: int = NO_CLASS
 ) -> Float32s:
-    """Decode draws of the standard normal prior.
+    """Decode draws of the prior.
 
     Args:
         model: Trained; the prior means something for a variational model only.
@@ -23,7 +23,7 @@ def sample_prior(
     Returns:
         Expected pixels in ``[0, 1]``, shape ``(n, C, H, W)``.
     """
-    return decode_unit(model, rng.standard_normal((n, model.latent_dim)), label)
+    return decode_unit(model, model.sample_prior(n, rng), label)
 
 
 def sample_mixture(

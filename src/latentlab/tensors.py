@@ -22,3 +22,18 @@ def exp(values: Tensor) -> Tensor:
         The same shape; within 3e-7 times ``1 + abs(values)`` of the exact value, relatively.
     """
     return torch.exp2(values * LOG2_E)
+
+
+def logsumexp(values: Tensor) -> Tensor:
+    """Log of the sum of exponentials over the last dimension.
+
+    ``torch.logsumexp`` calls the ``exp`` and ``log`` of MKL. ``torch.log_softmax`` has kernels of
+    PyTorch's own, and the greatest of its values is the greatest of these less their log-sum.
+
+    Args:
+        values: Finite, shape ``(..., K)``.
+
+    Returns:
+        Shape ``(...,)``.
+    """
+    return values.amax(-1) - torch.log_softmax(values, dim=-1).amax(-1)

@@ -10,7 +10,7 @@ from latentlab.models.registry import load_model
 from latentlab.pixels import to_range
 from tests.bundles import IMAGES
 
-KINDS = ("fcn_autoencoder", "conv_autoencoder", "vae", "conv_vae", "cvae")
+KINDS = ("fcn_autoencoder", "conv_autoencoder", "vae", "conv_vae", "cvae", "vade")
 
 
 @pytest.fixture
@@ -47,10 +47,20 @@ def test_a_bundle_computes_what_its_network_does(kind, pixel_range, make_bundle,
     assert (found["is_anomaly"] == (errors > bundle.detector.threshold)).all()
 
 
-@pytest.mark.parametrize("score", ["reconstruction", "objective", "density", "neighbors"])
-def test_predictions_depend_on_the_image_alone(score, make_bundle, new_images):
+@pytest.mark.parametrize(
+    ("score", "space"),
+    [
+        ("reconstruction", "latents"),
+        ("objective", "latents"),
+        ("density", "latents"),
+        ("neighbors", "latents"),
+        ("reconstruction", "manifold"),
+    ],
+)
+def test_predictions_depend_on_the_image_alone(score, space, make_bundle, new_images):
     """Neither on its company, nor on the order, nor on the size of batches."""
-    bundle = load_bundle(make_bundle("conv_vae", score=score))
+    bundle = load_bundle(make_bundle("conv_vae", score=score, space=space))
+    assert (bundle.mixture.neighbors is None) == (space == "latents")
     whole = bundle.predict(new_images)
     order = np.random.default_rng(0).permutation(len(new_images))
     shuffled = bundle.predict(new_images[order], batch_size=9)
@@ -83,8 +93,9 @@ def test_arrays_tensors_pictures_and_files_of_one_image_are_one(make_bundle, new
         np.testing.assert_array_equal(bundle.encode(images), expected)
 
 
-def test_class_probabilities_are_sums_over_components(make_bundle, new_images):
-    bundle = load_bundle(make_bundle())
+@pytest.mark.parametrize("space", ["latents", "manifold"])
+def test_class_probabilities_are_sums_over_components(space, make_bundle, new_images):
+    bundle = load_bundle(make_bundle(space=space))
     found = bundle.predict(new_images)
     of_components = bundle.mixture.predict_proba(bundle.encode(new_images))
     for label, name in enumerate(bundle.class_names):
@@ -94,8 +105,9 @@ def test_class_probabilities_are_sums_over_components(make_bundle, new_images):
         assert (found["predicted_label"] == name).sum() == chosen[found["component"]].sum()
 
 
-def test_no_images_are_no_rows(make_bundle, new_images):
-    bundle = load_bundle(make_bundle())
+@pytest.mark.parametrize("space", ["latents", "manifold"])
+def test_no_images_are_no_rows(space, make_bundle, new_images):
+    bundle = load_bundle(make_bundle(space=space))
     assert bundle.encode(new_images[:0]).shape == (0, 4)
     found = bundle.predict(new_images[:0])
     assert len(found) == 0

@@ -47,6 +47,7 @@ SMALL = {
     "vae": {"hidden": (16,)},
     "conv_vae": {"filters": (4,), "hidden": 16},
     "cvae": {"hidden": (16,)},
+    "vade": {"hidden": (16,)},
 }
 
 
@@ -167,6 +168,20 @@ def folder(made, tmp_path):
 @pytest.mark.parametrize("name", SMALL)
 def test_onnx_runtime_and_pytorch_agree(name, made):
     assert_agree(made(name), random_images(150, 2))
+
+
+@pytest.mark.parametrize("name", ["vae", "vade"])
+def test_the_kl_is_that_of_pytorch_or_absent(name, made):
+    """The files hold no prior: the KL from another than the standard normal is not known."""
+    images = random_images(20, 2)
+    ours, theirs = (
+        load(made(name)).network.measure(images, 0) for load in (load_onnx_bundle, load_bundle)
+    )
+    if name == "vade":
+        assert ours.kl is None
+        assert theirs.kl is not None
+    else:
+        np.testing.assert_allclose(ours.kl, theirs.kl, rtol=1e-4)
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ def test_what_only_describes_has_no_better_direction():
         "mixture.smallest_count",
         "mixture.reg_covar",
         "mixture.n_components_by_bic",
+        "mixture.n_clusters_estimated",
         "anomaly.threshold",
     }
 

@@ -224,6 +224,14 @@ def test_a_density_of_gray_pixels_has_a_bound_and_no_bits(open_run, evaluated, p
     assert "vae.bits_per_dimension" not in found
 
 
+def test_a_prior_of_clusters_has_every_metric_but_those_of_a_standard_normal(open_run, evaluated):
+    of_vae, of_vade = (evaluated(open_run(name), binarized=True) for name in ("vae", "vade"))
+    assert {"vae.elbo", "vae.kl", "vae.iwae"} <= keys(of_vade)
+    assert keys(of_vae) - keys(of_vade) == {"latent.aggregate_kl"}
+    assert keys(of_vade) <= keys(of_vae)
+    assert set(of_vae.dimensions) - set(of_vade.dimensions) == {"kl"}
+
+
 def test_samples_are_compared_where_there_is_a_reference(open_run, evaluated, splits):
     classifier = Classifier((1, 8, 8), 4)
     train_classifier(classifier, *splits["train"], steps=20, seed=0)

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 from torch import nn
 
 from latentlab.evaluation import importance as likelihood
 from latentlab.evaluation.importance import importance_bounds
 from latentlab.models.losses import gaussian_nll
+from latentlab.models.vade import VaDE
 from latentlab.models.vae import VAE
 
 SHAPE = (1, 3, 3)
@@ -108,3 +110,27 @@ def test_chunks_do_not_change_the_number_of_samples(weights, images, exact, monk
     found = bounds(model(weights, spoil=3.0), images, 1000)
     np.testing.assert_allclose(found, exact, atol=0.25)
     assert found.mean() == pytest.approx(exact.mean(), abs=0.03)
+
+
+def test_under_a_prior_of_clusters_the_bound_rises_to_the_likelihood(weights, images):
+    """A mixture of linear models, each with its closed form."""
+    shares = np.array([0.3, 0.7])
+    means, variances = np.array([[-1.0, 0.5], [1.0, -1.0]]), np.array([[0.3, 1.0], [0.5, 0.2]])
+    plain = model(weights, spoil=6.0)
+    mixed = VaDE(plain.encoder, plain.decoder, plain.likelihood, SHAPE, 2, 2, 1)
+    mixed.prior.set_to(shares, means, variances)
+    densities = [
+        multivariate_normal(
+            0.5 + weights @ mean, weights * variance @ weights.T + SCALE**2 * np.eye(9)
+        ).logpdf(images.reshape(50, 9) / 255)
+        for mean, variance in zip(means, variances, strict=True)
+    ]
+    exact = logsumexp(np.stack(densities, axis=1) + np.log(shares), axis=1)
+    few, many = (bounds(mixed, images, samples).mean() for samples in (1, 5000))
+    assert few < exact.mean() - 0.1
+    assert many == pytest.approx(exact.mean(), abs=0.02)
+    # The evidence lower bound that it is trained by is one too, the lower one.
+    pixels, noise = torch.from_numpy(images).float() / 255, torch.Generator().manual_seed(0)
+    losses = [mixed.loss(pixels, torch.zeros(50), noise).total.mean().item() for _ in range(200)]
+    ones = [bounds(mixed, images, 1, seed).mean() for seed in range(200)]
+    assert -np.mean(losses) < np.mean(ones) + 0.05

@@ -20,3 +20,11 @@ def test_scores_count_active_dimensions_and_the_distance_from_the_prior():
 
 def test_an_autoencoder_has_none():
     assert latent_scores(latents_of(4)) == []
+
+
+def test_another_prior_than_the_standard_normal_has_no_aggregate_kl():
+    ones = np.ones((9, 2), np.float32)
+    latents = latents_of(9, mean=ones, log_var=-ones)
+    assert set(by_name(latent_scores(latents))) == {"latent.active_units", "latent.aggregate_kl"}
+    found = by_name(latent_scores(latents, standard_prior=False))
+    assert set(found) == {"latent.active_units"}

@@ -10,7 +10,7 @@ from latentlab.models.registry import build_model
 from latentlab.models.settings import ModelInputs
 
 
-@pytest.mark.parametrize("name", ["vae", "cvae", "fcn_autoencoder"])
+@pytest.mark.parametrize("name", ["vae", "cvae", "vade", "fcn_autoencoder"])
 def test_what_can_be_sampled_is(name, images, labels, params):
     classifier = Classifier((1, 8, 8), 4)
     train_classifier(classifier, images, labels, steps=20, seed=0)

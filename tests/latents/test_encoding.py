@@ -5,10 +5,11 @@ import torch
 from latentlab.arrays import NO_CLASS
 from latentlab.errors import LatentlabError
 from latentlab.latents.arrays import read_latents
-from latentlab.latents.encoding import decode, write_latents
+from latentlab.latents.encoding import decode, encode, write_latents
 from latentlab.models.registry import build_model
 from latentlab.models.settings import ModelInputs
 from latentlab.pixels import to_range
+from latentlab.randomness import image_rng
 
 
 def encoded(model, images, folder, **changes):
@@ -28,7 +29,7 @@ def vae(params):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("name", ["vae", "conv_vae", "conv_autoencoder"])
+@pytest.mark.parametrize("name", ["vae", "conv_vae", "vade", "conv_autoencoder"])
 def test_latents_of_an_image_do_not_depend_on_the_images_beside_it(
     name, threads, params, tmp_path
 ):
@@ -42,6 +43,8 @@ def test_latents_of_an_image_do_not_depend_on_the_images_beside_it(
         np.testing.assert_array_equal(part.reconstructions, whole.reconstructions[:count])
         np.testing.assert_array_equal(part.squared_error, whole.squared_error[:count])
         np.testing.assert_array_equal(part.reconstruction, whole.reconstruction[:count])
+        if whole.kl is not None:
+            np.testing.assert_array_equal(part.kl, whole.kl[:count])
     turned = encoded(model, images[::-1], tmp_path / "turned", batch_size=70)
     np.testing.assert_array_equal(turned.reconstruction[::-1], whole.reconstruction)
     np.testing.assert_array_equal(turned.squared_error[::-1], whole.squared_error)
@@ -140,3 +143,26 @@ def test_images_and_reconstructions_are_in_the_range_of_the_model(params, images
         np.testing.assert_allclose(latents.mean, model.embed(torch.from_numpy(pixels)), atol=1e-6)
     errors = np.square(pixels - latents.reconstructions).mean((1, 2, 3))
     np.testing.assert_allclose(latents.squared_error, errors, rtol=1e-5)
+
+
+def test_the_kl_is_that_of_the_sample_whose_reconstruction_is_measured(params, images):
+    """Of a prior of clusters, both depend on the sample; together they are the model's loss."""
+    model = build_model(params.models["vade"], ModelInputs((1, 8, 8), 4, "unit", 4)).eval()
+    rng = np.random.default_rng(0)
+    means, variances = rng.normal(size=(4, 4)), rng.uniform(0.5, 2, (4, 4))
+    model.prior.set_to(np.full(4, 0.25), means, variances)
+    latents = encode(model, images, seed=5, measure=True)
+    pixels = torch.from_numpy(to_range(images, "unit"))
+    noise = [
+        image_rng(image, 5, "posterior samples of encoding").standard_normal(4, dtype=np.float32)
+        for image in images
+    ]
+    with torch.no_grad():
+        posterior = model.posterior(pixels)
+        sample = posterior.mean + (0.5 * posterior.log_var).exp() * torch.from_numpy(
+            np.stack(noise)
+        )
+        kl = model.prior.kl(posterior, sample)
+        others = model.prior.kl(posterior, posterior.mean)
+    np.testing.assert_allclose(latents.kl, kl, rtol=1e-4)
+    assert not np.allclose(latents.kl, others, rtol=1e-3)

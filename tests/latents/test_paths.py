@@ -65,6 +65,9 @@ def test_dimensions_are_ordered_by_their_kl():
     assert unit == "nats"
     assert rank_dimensions(latents(mean)).unit == "sd"
     assert rank_dimensions(latents(mean)).order.tolist() == [1, 2, 0]
+    other = rank_dimensions(latents(mean, log_var), standard_prior=False)
+    assert other.unit == "sd"
+    np.testing.assert_allclose(other.values, mean.std(axis=0))
 
 
 def test_one_dimension_changes_and_the_others_stay():

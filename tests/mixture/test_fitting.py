@@ -27,6 +27,8 @@ def planted():
 
 
 SETTINGS = MixtureSettings(
+    space="latents",
+    n_neighbors=15,
     n_components=None,
     covariance_type="full",
     init="kmeans",

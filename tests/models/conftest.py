@@ -4,7 +4,15 @@ import pytest
 
 from latentlab.params import Params
 
-KINDS = ["fcn_autoencoder", "conv_autoencoder", "conv_autoencoder_map", "vae", "conv_vae", "cvae"]
+KINDS = [
+    "fcn_autoencoder",
+    "conv_autoencoder",
+    "conv_autoencoder_map",
+    "vae",
+    "conv_vae",
+    "cvae",
+    "vade",
+]
 
 
 @pytest.fixture(params=KINDS)

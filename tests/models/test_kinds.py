@@ -1,5 +1,6 @@
 """One contract over all kinds of models, at odd sizes too."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -46,6 +47,9 @@ def test_the_latent_has_the_dimensions_of_the_inputs(settings):
 
 def test_every_parameter_gets_a_gradient(settings):
     model = build_model(settings, ModelInputs((1, 12, 12), 4, "unit", CLASSES))
+    if model.pretraining is not None:  # components of a prior that are alike have no gradient
+        k, means = model.pretraining.n_components, torch.randn(CLASSES, 4).numpy()
+        model.pretraining.finish(np.full(k, 1 / k), means, np.ones_like(means))
     model.loss(random_images((1, 12, 12)), LABELS, noise()).total.mean().backward()
     missing = [
         name

@@ -114,7 +114,7 @@ def test_a_kind_from_outside_is_refused_like_others(toy):
 
 
 def test_kinds_are_listed_with_those_from_outside(toy):
-    shipped = ["conv_autoencoder", "conv_vae", "cvae", "fcn_autoencoder", "vae"]
+    shipped = ["conv_autoencoder", "conv_vae", "cvae", "fcn_autoencoder", "vade", "vae"]
     assert registry.known_kinds() == sorted([*shipped, "toy"])
 
 

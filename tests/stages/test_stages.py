@@ -348,6 +348,24 @@ def test_a_conditional_model_draws_samples_of_each_class(workspace):
     assert "class_agreement" in set(pd.read_csv(workspace / "plots/scores.csv")["metric"])
 
 
+def test_a_model_with_a_pretraining_and_a_prior_of_its_own_goes_the_whole_way(workspace):
+    params = yaml.safe_load((workspace / "params.yaml").read_text())
+    params |= {"run_models": ["vade"]}
+    params["models"]["vade"] |= {"hidden": [16], "pretraining_epochs": 3}
+    (workspace / "params.yaml").write_text(yaml.safe_dump(params))
+    for stage in ("train", "encode", "fit_gmm", "evaluate", "plot", "export", "bundle"):
+        run(stage, "vade")
+    assert len(pd.read_csv(workspace / "models/vade/history.csv")) == params["epochs"]
+    assert list((workspace / ".checkpoints").glob("*")) == []
+    assert (workspace / "plots/images/vade/samples_prior.png").exists()
+    assert (workspace / "plots/images/vade/traversal.png").exists()
+    metrics = set(pd.read_csv(workspace / "plots/scores.csv")["metric"])
+    assert {"kl", "objective", "active_units", "precision_prior"} <= metrics
+    assert "aggregate_kl" not in metrics
+    images = read_split(workspace / "data/processed/test").images
+    assert len(load_bundle(workspace / "bundles/vade").predict(images)) == len(images)
+
+
 def changed(workspace, **changes):
     """Edit the params of a workspace; a section is given as a mapping of what changes in it."""
     params = yaml.safe_load((workspace / "params.yaml").read_text())

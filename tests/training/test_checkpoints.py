@@ -18,8 +18,9 @@ from latentlab.training import checkpoints
 from latentlab.training.checkpoints import CheckpointStore, training_key
 from latentlab.training.loop import TrainingPlan, fit
 from tests.conftest import ROOT
+from tests.training.test_loop import AUGMENT
 
-KINDS = ["fcn_autoencoder", "conv_autoencoder", "vae", "conv_vae", "cvae"]
+KINDS = ["fcn_autoencoder", "conv_autoencoder", "vae", "conv_vae", "cvae", "vade"]
 PLAN = TrainingPlan(
     epochs=5, batch_size=7, learning_rate=0.02, optimizer="adam", scheduler="constant", seed=3
 )
@@ -94,6 +95,12 @@ def test_every_optimizer_and_scheduler_resumes_to_the_bit(
 def test_every_kind_resumes_to_the_bit(kind, binarize, settings, data, tmp_path):
     plan = replace(PLAN, scheduler="one_cycle", dynamic_binarization=binarize)
     assert_resumes_to_the_bit(lambda: build(settings[kind]), data, plan, tmp_path)
+
+
+@pytest.mark.usefixtures("always")
+def test_augmentation_resumes_to_the_bit(settings, data, tmp_path):
+    plan = replace(PLAN, augment=AUGMENT)
+    assert_resumes_to_the_bit(lambda: build(settings["vae"]), data, plan, tmp_path)
 
 
 @pytest.mark.usefixtures("always")

@@ -130,7 +130,7 @@ def test_without_validation_the_model_goes_on_in_training_mode(make, data, examp
     assert not any(module.training for module in model.modules())
 
 
-@pytest.mark.parametrize("kind", ["fcn_autoencoder", "conv_autoencoder", "vae", "cvae"])
+@pytest.mark.parametrize("kind", ["fcn_autoencoder", "conv_autoencoder", "vae", "cvae", "vade"])
 def test_a_reconstruction_is_the_decoded_mean(kind, make, examples):
     model = make(kind)
     found = reconstruct(model, examples)

@@ -4,7 +4,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from latentlab.data.batches import to_pixels
+from latentlab.data.augmentation import Augmentation
+from latentlab.data.batches import shuffled, to_pixels
+from latentlab.data.settings import AugmentSettings
 from latentlab.errors import LatentlabError
 from latentlab.models.registry import build_model
 from latentlab.models.settings import ModelInputs
@@ -14,7 +16,12 @@ from latentlab.training.loop import TrainingPlan, fit, mean_losses
 
 CPU = torch.device("cpu")
 NONE = torch.full((100,), -1)
-KINDS = ["fcn_autoencoder", "conv_autoencoder", "vae", "conv_vae", "cvae"]
+KINDS = ["fcn_autoencoder", "conv_autoencoder", "vae", "conv_vae", "cvae", "vade"]
+
+
+AUGMENT = AugmentSettings(
+    rotation=20, shift=0.2, scale=0.1, shear=0.1, crop=0.1, flip=True, brightness=0.2
+)
 
 
 def labeled(images):
@@ -207,3 +214,34 @@ def test_dynamic_binarization_samples_new_images_at_every_step(params, tensors):
     assert set(first.unique().tolist()) == {0, 1}
     assert not torch.equal(first, second)
     assert first.mean().item() == pytest.approx(100 / 255, abs=0.03)
+
+
+def test_training_images_are_augmented_at_every_step_and_validation_images_are_not(
+    params, tensors
+):
+    settings = params.models["fcn_autoencoder"]
+    train, validation = tensors[:40], tensors[40:]
+    model, rows = trained(settings, train, validation, 1, batch_size=40, augment=AUGMENT)
+    _, plain_rows = trained(settings, train, validation, 1, batch_size=40)
+    assert rows[0]["train_total"] != plain_rows[0]["train_total"]
+    # The one step of the epoch, taken by hand.
+    torch.manual_seed(0)
+    untrained = build_model(settings, ModelInputs((1, 8, 8), 4, "unit", 4))
+    order = generator(0, "batch order", CPU)
+    batch, labels = next(shuffled(*labeled(train), 40, order))
+    augment = Augmentation(AUGMENT, generator(0, "augmentation", CPU))
+    pixels = to_pixels(augment(batch), "unit", CPU)
+    expected = untrained.loss(pixels, labels, generator(0, "noise", CPU)).total.mean().item()
+    assert rows[0]["train_total"] == pytest.approx(expected, rel=1e-6)
+    losses = mean_losses(model, labeled(validation), seed=0)
+    assert rows[0]["validation_total"] == pytest.approx(losses["total"], rel=1e-6)
+
+
+def test_an_augmentation_that_changes_nothing_leaves_every_bit(params, tensors):
+    none = AugmentSettings(rotation=0, shift=0, scale=0, shear=0, crop=0, flip=False, brightness=0)
+    settings = params.models["vae"]
+    model, rows = trained(settings, tensors, tensors[:4], 2, augment=none)
+    plain, plain_rows = trained(settings, tensors, tensors[:4], 2)
+    assert rows == plain_rows
+    for name, weight in plain.state_dict().items():
+        assert torch.equal(weight, model.state_dict()[name])

@@ -14,15 +14,11 @@ from latentlab.anomaly.settings import AnomalyScore
 from latentlab.arrays import Array, Float32s, Floats
 from latentlab.errors import LatentlabError
 from latentlab.latents.arrays import Latents
-from latentlab.memory import FLOAT64, rows_at_once
 from latentlab.mixture.mixture import Mixture
+from latentlab.mixture.neighbors import nearest_neighbors
 
 # The scores that are averaged as "combined".
 COMBINED: tuple[AnomalyScore, ...] = ("reconstruction", "neighbors")
-# Candidates for the nearest neighbors beyond those that are asked for.
-SPARE_NEIGHBORS = 4
-# Images whose neighbors are looked for at a time.
-NEIGHBOR_ROWS = 1000
 
 
 @final
@@ -109,6 +105,8 @@ class AnomalyDetector:
         """
         center, whitening = _whitening(train.mean, mixture.reg_covar)
         count = min(n_neighbors, len(train.mean) - 1)
+        # Only densities are taken from the mixture.
+        mixture = replace(mixture, neighbors=None)
         return cls(mixture, train._replace(reconstructions=None), count, center, whitening)
 
     def calibrate(self, validation: Latents, score: AnomalyScore, quantile: float) -> Self:
@@ -223,25 +221,10 @@ class AnomalyDetector:
         }
 
     def _neighbor_distances(self, mean: Float32s, skip_nearest: bool) -> Array:
-        # Importing scikit-learn takes seconds, and reading a detector does not need it.
-        from sklearn.neighbors import NearestNeighbors
-
-        train = np.asarray(self.train.mean, dtype=np.float64)
-        # One more than asked for: a train image is its own nearest neighbor. And some to choose
-        # from: the products that find neighbors round differently in other batches.
-        count = min(self.n_neighbors + 1 + SPARE_NEIGHBORS, len(train))
-        index = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(
-            np.array(self.train.mean)
-        )
-        column = np.empty(len(mean))
-        rows = rows_at_once(FLOAT64 * count * train.shape[1], NEIGHBOR_ROWS)
-        for start in range(0, len(mean), rows):
-            points = np.array(mean[start : start + rows])
-            found = train[index.kneighbors(points, return_distance=False)]
-            distances = np.sqrt(np.square(found - points[:, None].astype(np.float64)).sum(axis=2))
-            distances.sort(axis=1)
-            column[start : start + len(points)] = distances[:, self.n_neighbors - 1 + skip_nearest]
-        return column
+        # One more than asked for: a train image is its own nearest neighbor.
+        count = min(self.n_neighbors + 1, len(self.train.mean))
+        _, distances = nearest_neighbors(self.train.mean, mean, count)
+        return distances[:, self.n_neighbors - 1 + skip_nearest]
 
 
 def conformal_quantile(scores: Array, quantile: float) -> float:

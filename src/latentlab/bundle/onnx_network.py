@@ -38,6 +38,7 @@ class OnnxNetwork:
         shape: Channels, height and width of an image.
         pixel_range: Of the network.
         threads: CPU threads.
+        standard_prior: Whether the prior is the standard normal; another is not among the files.
 
     Attributes:
         latent_dim: ``D``.
@@ -47,25 +48,35 @@ class OnnxNetwork:
     """
 
     def __init__(
-        self, folder: Path, shape: Shape, pixel_range: PixelRange, threads: int = 2
+        self,
+        folder: Path,
+        shape: Shape,
+        pixel_range: PixelRange,
+        threads: int = 2,
+        *,
+        standard_prior: bool = True,
     ) -> None:
         self._encoder = open_session(folder / ENCODER, threads)
         self._decoder = open_session(folder / DECODER, threads)
         self._shape = shape
         self._pixel_range = pixel_range
+        self._standard_prior = standard_prior
         self._has_labels = len(self._decoder.get_inputs()) == 2
         self.latent_dim = int(self._encoder.get_outputs()[0].shape[1])
 
     def measure(self, images: Bytes, seed: int) -> Latents:
         """Latents, squared errors, KL and reconstructions of one batch.
 
-        The reconstruction loss is not among them: it needs the decoder's logits.
+        The reconstruction loss is not among them: it needs the decoder's logits. Nor is the KL
+        from a prior that is not the standard normal.
         """
         pixels = self._pixels(images)
         mean, log_var = self._posterior(pixels)
         decoded = self._decode(mean, NO_CLASS)
         errors = np.square(decoded - pixels).mean(axis=(1, 2, 3), dtype=np.float64)
-        kl = None if log_var is None else _gaussian_kl(mean, log_var)[: len(images)]
+        kl = None
+        if log_var is not None and self._standard_prior:
+            kl = _gaussian_kl(mean, log_var)[: len(images)]
         return Latents(
             mean=mean[: len(images)],
             log_var=None if log_var is None else log_var[: len(images)],

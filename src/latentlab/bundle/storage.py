@@ -115,7 +115,13 @@ def load_onnx_bundle(folder: Path, threads: int = 2) -> Bundle:
             f"{folder}: has no {ENCODER} and {DECODER}; make it with bundle.onnx: true in "
             "params.yaml"
         )
-    network = OnnxNetwork(folder, config.shape, config.pixel_range, threads)
+    network = OnnxNetwork(
+        folder,
+        config.shape,
+        config.pixel_range,
+        threads,
+        standard_prior=config.model.has_standard_prior,
+    )
     bundle = with_arrays(folder, config, network, network.latent_dim)
     if bundle.detector.headline == "objective":
         raise LatentlabError(

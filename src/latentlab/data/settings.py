@@ -69,6 +69,39 @@ class InputSettings(Settings):
     binarize: Binarize
 
 
+class AugmentSettings(Settings):
+    """Random changes of training images; each image draws uniformly up to these; 0 is none.
+
+    Attributes:
+        rotation: Degrees to either side.
+        shift: Along each axis, as a share of the side.
+        scale: Magnified or shrunk by so much, 0.1 for 0.9 to 1.1.
+        shear: Pixels to the side per pixel of height.
+        crop: Share of the side that is cut off, the rest magnified to the whole image.
+        flip: Whether half of the images are mirrored, left and right exchanged.
+        brightness: Darker or brighter by so much, 0.1 for 0.9 to 1.1.
+    """
+
+    rotation: Annotated[float, Field(ge=0, le=180)]
+    shift: Annotated[float, Field(ge=0, le=0.5)]
+    scale: Annotated[float, Field(ge=0, le=0.5)]
+    shear: Annotated[float, Field(ge=0, le=1)]
+    crop: Annotated[float, Field(ge=0, le=0.9)]
+    flip: bool
+    brightness: Annotated[float, Field(ge=0, le=1)]
+
+    @property
+    def moves(self) -> bool:
+        """Whether pixels change places."""
+        places = (self.rotation, self.shift, self.scale, self.shear, self.crop)
+        return self.flip or any(places)
+
+    @property
+    def changes(self) -> bool:
+        """Whether images are augmented at all."""
+        return self.moves or self.brightness > 0
+
+
 class DataSettings(Settings):
     """Which images, from where, and how they are split."""
 

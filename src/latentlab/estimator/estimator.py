@@ -32,7 +32,7 @@ from latentlab.estimator.recipe import (
     params_of,
     training_of,
 )
-from latentlab.mixture.settings import CovarianceType, Init
+from latentlab.mixture.settings import CovarianceType, Init, Space
 from latentlab.models.settings import Initialization, ModelSettings
 from latentlab.pixels import PixelRange
 from latentlab.randomness import stream_seed
@@ -59,6 +59,8 @@ class LatentModel(FittedModel, BaseEstimator):  # type: ignore[misc]
         optimizer: ``adam``, ``adamw`` or ``sgd``.
         scheduler: ``constant``, ``cosine`` or ``one_cycle``.
         initialization: Of the weights: ``default`` or ``glorot``.
+        augment: Random changes of training images as in ``train.augment``, those left out 0.
+        self_training: As ``train.self_training``; what is left out has its values.
         pixel_range: ``unit`` for pixels in ``[0, 1]``, ``symmetric`` for ``[-1, 1]``.
         image_shape: Of rows: ``(H, W)`` or ``(C, H, W)``; ``pad`` adds zeros up to a square;
             ``None`` for gray squares.
@@ -71,6 +73,8 @@ class LatentModel(FittedModel, BaseEstimator):  # type: ignore[misc]
             where that is above 1, and larger ones count as that; of whole numbers 255.
         validation_fraction: Share of the images that chooses the best epoch and calibrates the
             anomaly score, in ``[0, 1)``.
+        space: Where components are found: ``latents`` or ``manifold``.
+        manifold_neighbors: ``gmm.n_neighbors``, of space ``manifold`` only.
         n_components: Gaussians in the mixture; ``None`` for one per class, and 1 without classes.
         covariance_type: ``full``, ``tied``, ``diag`` or ``spherical``.
         init: Where fits of the mixture start: ``kmeans`` or ``labeled``.
@@ -111,6 +115,8 @@ class LatentModel(FittedModel, BaseEstimator):  # type: ignore[misc]
         optimizer: OptimizerName = "adam",
         scheduler: SchedulerName = "constant",
         initialization: Initialization = "default",
+        augment: dict[str, Any] | None = None,
+        self_training: dict[str, Any] | None = None,
         pixel_range: PixelRange = "unit",
         image_shape: RowShape = None,
         image_size: int | None = None,
@@ -120,6 +126,8 @@ class LatentModel(FittedModel, BaseEstimator):  # type: ignore[misc]
         binarize: Binarize = "none",
         max_value: float | None = None,
         validation_fraction: float = 0.1,
+        space: Space = "latents",
+        manifold_neighbors: int = 15,
         n_components: int | None = None,
         covariance_type: CovarianceType = "full",
         init: Init = "kmeans",
@@ -142,6 +150,8 @@ class LatentModel(FittedModel, BaseEstimator):  # type: ignore[misc]
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.initialization = initialization
+        self.augment = augment
+        self.self_training = self_training
         self.pixel_range = pixel_range
         self.image_shape = image_shape
         self.image_size = image_size
@@ -151,6 +161,8 @@ class LatentModel(FittedModel, BaseEstimator):  # type: ignore[misc]
         self.binarize = binarize
         self.max_value = max_value
         self.validation_fraction = validation_fraction
+        self.space = space
+        self.manifold_neighbors = manifold_neighbors
         self.n_components = n_components
         self.covariance_type = covariance_type
         self.init = init

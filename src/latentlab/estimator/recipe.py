@@ -8,13 +8,13 @@ from pydantic import Field, ValidationError, model_validator
 
 from latentlab.anomaly.settings import AnomalyScore
 from latentlab.bundle.config import AnyModelSettings, BundleConfig
-from latentlab.data.settings import Binarize, Fit
+from latentlab.data.settings import AugmentSettings, Binarize, Fit
 from latentlab.errors import choices, quoted
 from latentlab.mixture.settings import MixtureSettings
 from latentlab.models.defaults import DEFAULT_SETTINGS
 from latentlab.pixels import PixelRange
 from latentlab.settings import Device, PositiveFloat, PositiveInt, Settings, Width
-from latentlab.training.settings import TrainSettings
+from latentlab.training.settings import SelfTrainingSettings, TrainSettings
 
 # Keys of `params.yaml` by section, and the parameter of the estimator that each is.
 SECTIONS: dict[str, dict[str, str]] = {
@@ -35,8 +35,12 @@ SECTIONS: dict[str, dict[str, str]] = {
         "optimizer": "optimizer",
         "scheduler": "scheduler",
         "initialization": "initialization",
+        "augment": "augment",
+        "self_training": "self_training",
     },
     "gmm": {
+        "space": "space",
+        "n_neighbors": "manifold_neighbors",
         "n_components": "n_components",
         "covariance_type": "covariance_type",
         "init": "init",
@@ -50,6 +54,16 @@ SECTIONS: dict[str, dict[str, str]] = {
         "n_neighbors": "n_neighbors",
     },
 }
+
+
+UNCHANGED = AugmentSettings(
+    rotation=0, shift=0, scale=0, shear=0, crop=0, flip=False, brightness=0
+)
+
+
+NO_SELF_TRAINING = SelfTrainingSettings(
+    rounds=0, members=1, epochs=5, n_clusters=None, n_neighbors=15, agreement=0.9, weight=100
+)
 
 
 class Recipe(Settings):
@@ -167,4 +181,9 @@ def named_as_parameters(message: str) -> str:
 
 
 def _section(section: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: params[name] for key, name in SECTIONS[section].items()}
+    values = {key: params[name] for key, name in SECTIONS[section].items()}
+    if section == "train":
+        for key, default in (("augment", UNCHANGED), ("self_training", NO_SELF_TRAINING)):
+            if isinstance(values[key], dict | None):
+                values[key] = default.model_dump() | (values[key] or {})
+    return values

@@ -26,15 +26,17 @@ from latentlab.latents.arrays import Latents
 from latentlab.latents.encoding import encode
 from latentlab.machine import package_versions
 from latentlab.memory import FLOAT32, rows_at_once
-from latentlab.mixture.fitting import Labeled, fit_mixture
+from latentlab.mixture.fitting import Labeled
 from latentlab.mixture.mixture import Mixture
+from latentlab.mixture.space import fit_in_space, in_space
 from latentlab.models.base import ImageModel
 from latentlab.models.initialization import initialize
 from latentlab.models.registry import build_model
 from latentlab.models.settings import ModelInputs
 from latentlab.randomness import make_repeatable, resolve_device
 from latentlab.training.history import Row
-from latentlab.training.loop import TrainingPlan, fit
+from latentlab.training.loop import Data, TrainingPlan, fit
+from latentlab.training.self_training import train_models
 from latentlab.version import __version__
 
 # Images as a model takes them and their labels, by the name of the split.
@@ -141,9 +143,12 @@ def _train(
 ) -> tuple[ImageModel, list[Row]]:
     """A trained network in evaluation mode, and the losses of each epoch."""
     device = resolve_device(recipe.device)
-    network = build_model(recipe.model, inputs)
-    initialize(network, recipe.train.initialization)
-    network.to(device)
+
+    def build() -> ImageModel:
+        network = build_model(recipe.model, inputs)
+        initialize(network, recipe.train.initialization)
+        return network.to(device)
+
     plan = TrainingPlan(
         epochs=recipe.epochs,
         batch_size=min(recipe.batch_size, len(splits["train"].images)),
@@ -151,6 +156,7 @@ def _train(
         optimizer=recipe.train.optimizer,
         scheduler=recipe.train.scheduler,
         seed=recipe.seed,
+        augment=recipe.train.augment,
         dynamic_binarization=intensities is not None,
     )
     train, validation = (
@@ -159,9 +165,16 @@ def _train(
     )
     if intensities is not None:
         train = torch.from_numpy(intensities), train[1]
-    epochs = fit(network, train, validation, plan)
-    shown = tqdm(epochs, recipe.model.kind, plan.epochs, unit="epoch", disable=not verbose or None)
-    rows = list(shown)
+
+    def run_fit(
+        model: ImageModel, data: Data, held_out: Data, plan: TrainingPlan, phase: str
+    ) -> list[Row]:
+        epochs, name = fit(model, data, held_out, plan), phase or recipe.model.kind
+        return list(tqdm(epochs, name, plan.epochs, unit="epoch", disable=not verbose or None))
+
+    network, rows = train_models(
+        build, train, validation, plan, recipe.train.self_training, run_fit
+    )
     # As it is when its weights are loaded: training keeps them in another order in memory, in
     # which sums round differently.
     trained = build_model(recipe.model, inputs)
@@ -196,8 +209,10 @@ def _mixture(
     classes = len(config.class_names)
     if settings.n_components is None and not classes:
         settings = settings.model_copy(update={"n_components": 1})
-    return fit_mixture(
+    spaces = in_space(latents["train"].mean, settings, recipe.seed)
+    return fit_in_space(
         latents["train"].mean,
+        spaces,
         splits["train"].labels,
         classes=classes,
         settings=settings,

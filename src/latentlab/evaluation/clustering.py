@@ -13,9 +13,9 @@ from sklearn.metrics.cluster import contingency_matrix
 from latentlab.arrays import Floats, Integers
 from latentlab.evaluation.intervals import Bootstrap, table_interval
 from latentlab.evaluation.metric import Metric, Score
-from latentlab.mixture.fitting import fit_mixture
 from latentlab.mixture.mixture import Mixture
 from latentlab.mixture.settings import MixtureSettings
+from latentlab.mixture.space import fit_in_space, in_space
 from latentlab.randomness import sample_indices
 
 # Distances between all pairs: memory grows with the square of it.
@@ -264,7 +264,10 @@ def transductive_scores(
         seed: Of the starts.
     """
     unsupervised = settings.model_copy(update={"init": "kmeans"})
-    mixture = fit_mixture(latents, labels, classes=classes, settings=unsupervised, seed=seed)
+    spaces = in_space(latents, unsupervised, seed)
+    mixture = fit_in_space(
+        latents, spaces, labels, classes=classes, settings=unsupervised, seed=seed
+    )
     components = mixture.predict(latents)
     correct = mixture.one_to_one_class[components] == labels
     return [

@@ -107,7 +107,7 @@ def evaluate(
         confusion=_confusion(run, components),
         roc=_roc(normal, anomalous),
         precision_recall=_precision_recall(normal, anomalous, detector.headline),
-        dimensions=_dimensions(run.latents["test"]),
+        dimensions=_dimensions(run),
     )
 
 
@@ -135,7 +135,7 @@ def _model_scores(
         total = -(-len(chosen) // images_at_once(model.shape))
         bounds = np.concatenate(list(progress(batches, total=total)))
         yield from importance_scores(bounds, images[0].size, model.loss_name, bootstrap)
-    yield from latent_scores(test)
+    yield from latent_scores(test, standard_prior=model.has_standard_prior)
 
 
 def _mixture_scores(run: Run, components: Integers, bootstrap: Bootstrap) -> list[Score]:
@@ -256,10 +256,11 @@ def _precision_recall(
     return pd.DataFrame(curve._asdict())
 
 
-def _dimensions(test: Latents) -> pd.DataFrame:
-    """Variance of the posterior mean, and KL if variational, of each latent dimension."""
+def _dimensions(run: Run) -> pd.DataFrame:
+    """Variance of the posterior mean, and KL from a standard normal, of each latent dimension."""
+    test = run.latents["test"]
     variances = mean_variance(test.mean)
     table = pd.DataFrame({"dimension": np.arange(len(variances)), "mean_variance": variances})
-    if test.log_var is not None:
+    if test.log_var is not None and run.network().has_standard_prior:
         table["kl"] = kl_by_dimension(test.mean, test.log_var)
     return table

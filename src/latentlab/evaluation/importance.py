@@ -79,6 +79,6 @@ def _log_weights(
     repeated = pixels.repeat(count, 1, 1, 1)
     nll = model.reconstruction_loss(latents.flatten(0, 1), repeated).view(count, -1)
     # The normalizing constants of prior and posterior cancel.
-    log_prior = -0.5 * latents.double().square().sum(2)
+    log_prior = model.log_prior(latents.double())
     log_posterior = -0.5 * (draws.double().square() + log_var.double()).sum(2)
     return log_prior - log_posterior - nll.double()

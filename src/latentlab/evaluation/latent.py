@@ -14,18 +14,24 @@ AGGREGATE_KL = Metric(
     "latent",
     "aggregate_kl",
     "KL divergence from the prior of the Gaussian with the moments of the aggregate posterior, "
-    "nats",
+    "nats; where the prior is the standard normal",
     range="0 or more",
     better="lower",
 )
 METRICS = (ACTIVE_UNITS, AGGREGATE_KL)
 
 
-def latent_scores(latents: Latents) -> list[Score]:
-    """Scores of the posteriors of the test images; empty for an autoencoder."""
+def latent_scores(latents: Latents, *, standard_prior: bool = True) -> list[Score]:
+    """Scores of the posteriors of the test images; empty for an autoencoder.
+
+    Args:
+        latents: Of the test images.
+        standard_prior: Whether the prior is the standard normal; the aggregate KL from another
+            has no closed form, and is absent.
+    """
     if latents.log_var is None:
         return []
-    return [
-        ACTIVE_UNITS.score(active_units(latents.mean)),
-        AGGREGATE_KL.score(aggregate_kl(latents.mean, latents.log_var)),
-    ]
+    scores = [ACTIVE_UNITS.score(active_units(latents.mean))]
+    if standard_prior:
+        scores.append(AGGREGATE_KL.score(aggregate_kl(latents.mean, latents.log_var)))
+    return scores

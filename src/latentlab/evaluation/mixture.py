@@ -31,7 +31,40 @@ N_COMPONENTS_BY_BIC = Metric(
     "most 10,000 train latents",
     range="1 or more",
 )
-METRICS = (LOG_LIKELIHOOD, N_COMPONENTS, SMALLEST_COUNT, REG_COVAR, N_COMPONENTS_BY_BIC)
+NEIGHBOR_AGREEMENT = Metric(
+    "mixture",
+    "neighbor_agreement",
+    "mean share of a test image's nearest train latents that belong to its component; of "
+    "components found on the manifold only; needs no label",
+    range="0 to 1",
+    better="higher",
+)
+GAUSSIAN_AGREEMENT = Metric(
+    "mixture",
+    "gaussian_agreement",
+    "share of test images that the Gaussians alone would assign to the same component as their "
+    "neighbors do; of components found on the manifold only; needs no label",
+    range="0 to 1",
+    better="higher",
+)
+N_CLUSTERS_ESTIMATED = Metric(
+    "mixture",
+    "n_clusters_estimated",
+    "the number of clusters, estimated without labels and whatever `gmm.n_components`: modes of "
+    "the density of at most 10,000 train latents on the map of `gmm.space: manifold`, each with "
+    "1 % of them or more",
+    range="1 or more",
+)
+METRICS = (
+    LOG_LIKELIHOOD,
+    N_COMPONENTS,
+    SMALLEST_COUNT,
+    REG_COVAR,
+    N_COMPONENTS_BY_BIC,
+    NEIGHBOR_AGREEMENT,
+    GAUSSIAN_AGREEMENT,
+    N_CLUSTERS_ESTIMATED,
+)
 
 
 def mixture_scores(latents: Floats, mixture: Mixture, bootstrap: Bootstrap) -> list[Score]:
@@ -42,11 +75,27 @@ def mixture_scores(latents: Floats, mixture: Mixture, bootstrap: Bootstrap) -> l
         mixture: Fitted on train.
         bootstrap: Of the interval.
     """
-    return [
+    scores = [
         bootstrap.mean(LOG_LIKELIHOOD, mixture.score_samples(latents)),
         N_COMPONENTS.score(mixture.n_components),
         SMALLEST_COUNT.score(mixture.smallest_count),
         REG_COVAR.score(mixture.reg_covar),
+        *_manifold_scores(latents, mixture, bootstrap),
+    ]
+    if mixture.n_clusters_estimated is not None:
+        scores.append(N_CLUSTERS_ESTIMATED.score(mixture.n_clusters_estimated))
+    return scores
+
+
+def _manifold_scores(latents: Floats, mixture: Mixture, bootstrap: Bootstrap) -> list[Score]:
+    """How far neighbors agree among themselves and with the Gaussians; empty without neighbors."""
+    if mixture.neighbors is None:
+        return []
+    counts = mixture.neighbors.count(latents, mixture.n_components)
+    same = mixture.predict_by_density(latents) == counts.argmax(axis=1)
+    return [
+        bootstrap.mean(NEIGHBOR_AGREEMENT, counts.max(axis=1) / mixture.neighbors.n_neighbors),
+        bootstrap.mean(GAUSSIAN_AGREEMENT, same),
     ]
 
 

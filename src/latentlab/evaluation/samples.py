@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from latentlab.arrays import NO_CLASS, Array, Float32s, Floats, Mask
+from latentlab.arrays import NO_CLASS, Float32s, Floats, Mask
 from latentlab.evaluation.classifier import BATCH_IN_ORDER, Classified, Classifier, classify
 from latentlab.memory import FLOAT32, rows_at_once
 from latentlab.mixture.mixture import Mixture
@@ -46,22 +46,17 @@ def draw_samples(
     decoded = partial(_classify_decoded, model, classifier)
     prior = agreement = None
     if model.is_variational:
-        prior = decoded(_draws(model, n_samples, rng)).features
+        prior = decoded(model.sample_prior(n_samples, rng)).features
     drawn = decoded(mixture.sample(n_samples, rng)).features
     if model.classes:
         per_class = -(-n_samples // model.classes)
         agreement = np.concatenate(
             [
-                decoded(_draws(model, per_class, rng), label).classes == label
+                decoded(model.sample_prior(per_class, rng), label).classes == label
                 for label in range(model.classes)
             ]
         )
     return Samples(prior, drawn, agreement)
-
-
-def _draws(model: ImageModel, n: int, rng: np.random.Generator) -> Array:
-    """Draws of the prior, shape ``(n, D)``."""
-    return rng.standard_normal((n, model.latent_dim))
 
 
 def _classify_decoded(

@@ -6,7 +6,7 @@ images.csv         one row per image           test, then anomalies; see ``image
 confusion.csv      one row per pair of labels  actual, predicted (-1 for none), images
 roc.csv            one row per point           score, false_positive_rate, true_positive_rate
 precision_recall   one row per point           recall, precision of the headline anomaly score
-dimensions.csv     one row per latent          dimension, mean_variance; kl if variational
+dimensions.csv     one row per latent          dimension, mean_variance; kl if there is one
 ================== =========================== ==============================================
 """
 
@@ -54,7 +54,7 @@ class Evaluated:
             last column for no class; ``None`` without classes.
         roc: Columns score, false_positive_rate, true_positive_rate; ``None`` without anomalies.
         precision_recall: Columns recall, precision; ``None`` without anomalies.
-        dimensions: Columns dimension, mean_variance, and kl for a variational model.
+        dimensions: Columns dimension, mean_variance, and kl for a standard normal prior.
     """
 
     scores: pd.DataFrame

@@ -8,7 +8,9 @@ from matplotlib.ticker import MaxNLocator
 from latentlab.figures.context import FigureContext, FigureOf
 from latentlab.figures.style import INK, color, new_figure
 
-TERMS = ("total", "reconstruction", "kl")
+TERMS = ("total", "reconstruction", "kl", "clusters")
+# In nats whatever the loss.
+IN_NATS = ("kl", "clusters")
 
 
 def loss_curves(history: pd.DataFrame, unit: str, title: str) -> Figure:
@@ -16,12 +18,12 @@ def loss_curves(history: pd.DataFrame, unit: str, title: str) -> Figure:
 
     Args:
         history: One row an epoch, as ``fit`` yields it, with a column ``is_best``.
-        unit: Of the loss, for the axes of all terms but the KL.
+        unit: Of the loss, for the axes of all terms but those that are always in nats.
         title: Above the panels.
     """
     terms = [term for term in TERMS if f"train_{term}" in history]
-    if "kl" not in terms:
-        terms = ["total"]  # without a KL the reconstruction is the total
+    if len(terms) == 2:
+        terms = ["total"]  # without another term the reconstruction is the total
     figure = new_figure(3.2)
     best = history.loc[history["is_best"] == 1, "epoch"].item()
     for axes, term in zip(np.atleast_1d(figure.subplots(1, len(terms))), terms, strict=True):
@@ -36,8 +38,8 @@ def loss_curves(history: pd.DataFrame, unit: str, title: str) -> Figure:
                 )
         axes.axvline(best, color=INK, linewidth=0.8, linestyle=":", label=f"best: epoch {best}")
         axes.set_xlabel("epoch")
-        # A divergence is in nats whatever the loss; on one line, long units would be cut off.
-        axes.set_ylabel(f"{term}\n({'nats per image' if term == 'kl' else unit})")
+        # On one line, long units would be cut off.
+        axes.set_ylabel(f"{term}\n({'nats per image' if term in IN_NATS else unit})")
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
         axes.spines[["top", "right"]].set_visible(False)
     handles, names = axes.get_legend_handles_labels()

@@ -17,7 +17,7 @@ PLANE_QUANTILES = (0.01, 0.99)
 
 
 def samples_prior(context: FigureContext) -> Figure:
-    """Images decoded from samples of the standard normal prior."""
+    """Images decoded from samples of the prior."""
     count = PRIOR_ROWS * context.settings.examples
     images = sample_prior(context.run.network(), count, context.rng("samples_prior"))
     rows = np.split(images, PRIOR_ROWS)
@@ -45,8 +45,7 @@ def samples_mixture(context: FigureContext) -> Figure:
 def samples_class(context: FigureContext) -> Figure:
     """Images of each class from the same samples of the prior: a column shares one latent."""
     model, names = context.run.network(), context.run.class_names
-    shape = context.settings.examples, model.latent_dim
-    latents = context.rng("samples_class").standard_normal(shape)
+    latents = model.sample_prior(context.settings.examples, context.rng("samples_class"))
     rows = [decode_unit(model, latents, label) for label in range(len(names))]
     labels = [as_text(name) for name in names]
     return context.grid(rows, labels, "samples by class, one latent per column")

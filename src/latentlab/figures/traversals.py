@@ -39,7 +39,9 @@ def interpolation(context: FigureContext) -> Figure:
 def traversal(context: FigureContext) -> Figure:
     """The first test image with one latent dimension per row changed from low to high."""
     run = context.run
-    order, values, unit = rank_dimensions(run.latents["test"])
+    order, values, unit = rank_dimensions(
+        run.latents["test"], standard_prior=run.network().has_standard_prior
+    )
     shown = order[:MAX_ROWS]
     steps = np.linspace(-3, 3, context.settings.examples)
     latents = traverse_dimensions(

@@ -14,7 +14,6 @@ from latentlab.files import ArrayWriter
 from latentlab.latents.arrays import Latents
 from latentlab.memory import FLOAT32, rows_at_once
 from latentlab.models.base import ImageModel
-from latentlab.models.losses import gaussian_kl
 from latentlab.randomness import image_rng
 
 
@@ -80,10 +79,10 @@ def encode(model: ImageModel, images: Bytes, *, seed: int, measure: bool) -> Lat
         decoded = model.decode(posterior.mean)
         results["squared_error"] = (decoded - pixels).square().flatten(1).mean(1)
         results["reconstructions"] = decoded
-        noise = _noise(images, len(pixels), model, seed)
-        results["reconstruction"] = model.reconstruction_loss(posterior.at(noise), pixels)
+        sample = posterior.at(_noise(images, len(pixels), model, seed))
+        results["reconstruction"] = model.reconstruction_loss(sample, pixels)
         if posterior.log_var is not None:
-            results["kl"] = gaussian_kl(posterior.mean, posterior.log_var)
+            results["kl"] = model.kl(posterior, sample)
     arrays = {
         name: values[: len(batch)].cpu().numpy()
         for name, values in results.items()

@@ -102,9 +102,15 @@ class DimensionRanking(NamedTuple):
     unit: str
 
 
-def rank_dimensions(latents: Latents) -> DimensionRanking:
-    """Rank dimensions by mean KL, or by the standard deviation of an autoencoder's codes."""
-    if latents.log_var is None:
+def rank_dimensions(latents: Latents, *, standard_prior: bool = True) -> DimensionRanking:
+    """Rank dimensions by mean KL, or by the standard deviation of the posterior means.
+
+    Args:
+        latents: Of an autoencoder, which has no KL, or of a variational model.
+        standard_prior: Whether the prior is the standard normal; from another there is no KL by
+            dimension.
+    """
+    if latents.log_var is None or not standard_prior:
         values, unit = np.sqrt(mean_variance(latents.mean)), "sd"
     else:
         values, unit = kl_by_dimension(latents.mean, latents.log_var), "nats"

@@ -60,21 +60,12 @@ def fit_mixture(
     """
     points = np.asarray(latents, dtype=np.float64)
     k = settings.n_components or classes
-    if k == 0:
-        raise LatentlabError(
-            "gmm.n_components: empty means one per class, but the set has no classes; "
-            "give a number"
-        )
-    if len(points) < k:
-        raise LatentlabError(
-            f"gmm.n_components: found {k}, but there are {len(points)} training latents; "
-            f"allowed: 1 to {len(points)}"
-        )
+    refuse_too_many(k, len(points))
     if settings.init == "labeled":
         initial = _class_means(settings, labeled, k, classes)
         fits, reg_covar = _fit(points, lambda _: [initial], settings)
     else:
-        fits, reg_covar = _fit_from_kmeans(points, [k] * settings.n_init, settings, seed)
+        fits, reg_covar = fit_from_kmeans(points, [k] * settings.n_init, settings, seed)
     best = max(fits, key=lambda fit: fit.lower_bound)
     _refuse_unconverged(best, settings, len(fits))
     return _assigned(best, points, labels, classes, reg_covar)
@@ -102,7 +93,7 @@ def compare_n_components(
     sizes = [k for k in grid if k <= len(points)]
     if not sizes:
         return []
-    fits, reg_covar = _fit_from_kmeans(points, sizes, settings, seed)
+    fits, reg_covar = fit_from_kmeans(points, sizes, settings, seed)
     unlabeled = np.full(len(points), NO_CLASS)
     for fit in fits:
         _refuse_unconverged(fit, settings, 1)
@@ -110,6 +101,28 @@ def compare_n_components(
         BicRow(k, _assigned(fit, points, unlabeled, 0, reg_covar).bic(points))
         for k, fit in zip(sizes, fits, strict=True)
     ]
+
+
+def refuse_too_many(n_components: int, latents: int) -> None:
+    """Refuse a number of components that a number of latents cannot have.
+
+    Args:
+        n_components: 0 where nothing says how many.
+        latents: How many there are.
+
+    Raises:
+        LatentlabError: If there are no components, or more than latents.
+    """
+    if n_components == 0:
+        raise LatentlabError(
+            "gmm.n_components: empty means one per class, but the set has no classes; "
+            "give a number"
+        )
+    if latents < n_components:
+        raise LatentlabError(
+            f"gmm.n_components: found {n_components}, but there are {latents} training latents; "
+            f"allowed: 1 to {latents}"
+        )
 
 
 def _class_means(
@@ -143,10 +156,23 @@ def _class_means(
     return Gaussians(settings.covariance_type, weights, means, covariances)
 
 
-def _fit_from_kmeans(
+def fit_from_kmeans(
     points: Array, sizes: Sequence[int], settings: MixtureSettings, seed: int
 ) -> tuple[list[Fit], float]:
-    """A fit from k-means of each number of components, and the ``reg_covar`` that it needed."""
+    """Fit mixtures of several numbers of components, each from one k-means initialization.
+
+    Args:
+        points: Shape ``(N, D)``.
+        sizes: Numbers of components; one may occur several times.
+        settings: Of the mixtures.
+        seed: Of the initializations.
+
+    Returns:
+        A fit of each number, and the ``reg_covar`` that all of them needed, in squared units.
+
+    Raises:
+        LatentlabError: If points are not finite or constant, or a fit stays ill-conditioned.
+    """
 
     def initialize(reg_covar: float) -> list[Gaussians]:
         rng = np.random.RandomState(stream_seed(seed, "k-means"))
@@ -166,15 +192,7 @@ def _fit(
     points: Array, initialize: Callable[[float], list[Gaussians]], settings: MixtureSettings
 ) -> tuple[list[Fit], float]:
     """A fit from each initialization, and the ``reg_covar`` that they needed, in squared units."""
-    _refuse_non_finite(points)
-    # The prior has variance 1; beside it, a variance of 1e-12 is zero.
-    variance = float(points.var(axis=0).mean())
-    if variance < 1e-12:
-        raise LatentlabError(
-            f"latents are constant (mean variance {variance:.2g}): the posterior has collapsed or "
-            "the model did not learn, and there is nothing to cluster; lower the model's beta or "
-            "learning_rate, or raise epochs"
-        )
+    variance = latent_variance(points)
     reg_covar = settings.reg_covar * variance
     for escalation in range(ESCALATIONS + 1):
         try:
@@ -192,6 +210,24 @@ def _fit(
         else:
             return fits, reg_covar
     raise AssertionError("every escalation returns, continues or raises")
+
+
+def latent_variance(points: Array) -> float:
+    """Variance of latents, shape ``(N, D)``, as a mean over dimensions.
+
+    Raises:
+        LatentlabError: If they are not finite, or constant.
+    """
+    _refuse_non_finite(points)
+    # The prior has variance 1; beside it, a variance of 1e-12 is zero.
+    variance = float(points.var(axis=0).mean())
+    if variance < 1e-12:
+        raise LatentlabError(
+            f"latents are constant (mean variance {variance:.2g}): the posterior has collapsed or "
+            "the model did not learn, and there is nothing to cluster; lower the model's beta or "
+            "learning_rate, or raise epochs"
+        )
+    return variance
 
 
 def _refuse_non_finite(points: Array) -> None:

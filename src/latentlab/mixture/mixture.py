@@ -13,9 +13,14 @@ from latentlab.arrays import NO_CLASS, Array, Floats, Integers
 from latentlab.digests import file_digest, not_made_from, undamaged, with_digest
 from latentlab.files import read_npz, write_npz
 from latentlab.mixture.gaussians import Gaussians
+from latentlab.mixture.neighbors import NeighborVote
 
 # Name of the file in a model's folder.
 MIXTURE = "mixture.npz"
+# Names of the arrays of a vote of neighbors begin with this.
+NEIGHBORS_PREFIX = "neighbors_"
+# Name of the array of the estimated number of clusters, which is there if it was estimated.
+ESTIMATED = "n_clusters_estimated"
 # Names of the digests of files that the mixture belongs to begin with this.
 DIGEST_PREFIX = "sha256_of_"
 
@@ -35,6 +40,10 @@ class Mixture:
             as many components as classes.
         reg_covar: What was added to the variances, in squared latent units.
         smallest_count: Train images in the smallest component.
+        neighbors: Assigns latents to components that were found on the manifold; ``None`` where
+            the Gaussians assign them.
+        n_clusters_estimated: Number of clusters of the train latents, estimated without labels;
+            ``None`` where it was not.
     """
 
     gaussians: Gaussians
@@ -43,6 +52,8 @@ class Mixture:
     is_one_to_one: bool
     reg_covar: float
     smallest_count: int
+    neighbors: NeighborVote | None = None
+    n_clusters_estimated: int | None = None
 
     @property
     def weights(self) -> Array:
@@ -65,12 +76,21 @@ class Mixture:
         return self.one_to_one_class if self.is_one_to_one else self.majority_class
 
     def predict(self, latents: Floats) -> Integers:
-        """Most probable component of each latent, shape ``(N,)``."""
+        """Most probable component of each latent, shape ``(N,)``; ties go to the larger one."""
+        if self.neighbors is None:
+            return self.predict_by_density(latents)
+        components: Integers = self.predict_proba(latents).argmax(axis=1)
+        return components
+
+    def predict_by_density(self, latents: Floats) -> Integers:
+        """Component whose Gaussian makes each latent most probable, shape ``(N,)``."""
         components: Integers = self._log_joint(latents).argmax(axis=1)
         return components
 
     def predict_proba(self, latents: Floats) -> Array:
         """Probability of each component given each latent, shape ``(N, K)``."""
+        if self.neighbors is not None:
+            return self.neighbors.predict_proba(latents, self.n_components)
         joint = self._log_joint(latents)
         probabilities: Array = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
         return probabilities
@@ -148,7 +168,15 @@ class Mixture:
 def mixture_arrays(mixture: Mixture) -> dict[str, npt.NDArray[Any]]:
     """The attributes of a mixture and of its Gaussians as arrays by name, none of objects."""
     attributes = vars(mixture.gaussians) | vars(mixture)
-    return {name: np.asarray(value) for name, value in attributes.items() if name != "gaussians"}
+    if mixture.neighbors is not None:
+        of_neighbors = vars(mixture.neighbors)
+        attributes |= {NEIGHBORS_PREFIX + name: value for name, value in of_neighbors.items()}
+    parts = ("gaussians", "neighbors")
+    return {
+        name: np.asarray(value)
+        for name, value in attributes.items()
+        if name not in parts and value is not None
+    }
 
 
 def mixture_from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> Mixture:
@@ -171,9 +199,20 @@ def mixture_from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> Mixture:
         is_one_to_one=arrays["is_one_to_one"].item(),
         reg_covar=arrays["reg_covar"].item(),
         smallest_count=arrays["smallest_count"].item(),
+        neighbors=_neighbors(arrays),
+        n_clusters_estimated=arrays[ESTIMATED].item() if ESTIMATED in arrays else None,
     )
     _verify(mixture)
     return mixture
+
+
+def _neighbors(arrays: Mapping[str, npt.NDArray[Any]]) -> NeighborVote | None:
+    """The vote of neighbors among the arrays of a mixture, if it has one."""
+    names = ("latents", "components", "n_neighbors")
+    found = {name: arrays[key] for name in names if (key := NEIGHBORS_PREFIX + name) in arrays}
+    if not found:
+        return None
+    return NeighborVote(found["latents"], found["components"], found["n_neighbors"].item())
 
 
 def save_mixture(
@@ -241,4 +280,21 @@ def _verify(mixture: Mixture) -> None:
     classes = (mixture.one_to_one_class, mixture.majority_class)
     if any(each.dtype != np.int64 or each.min() < NO_CLASS for each in classes):
         raise ValueError("classes of components, expected int64 of -1 or more")
+    if mixture.n_clusters_estimated is not None and not mixture.n_clusters_estimated >= 1:
+        raise ValueError(f"n_clusters_estimated {mixture.n_clusters_estimated}")
+    if mixture.neighbors is not None:
+        _verify_neighbors(mixture.neighbors, k, d)
     mixture.score_samples(gaussians.means)  # raises where a covariance is not positive definite
+
+
+def _verify_neighbors(neighbors: NeighborVote, k: int, d: int) -> None:
+    """Refuse a vote of neighbors that does not suit ``k`` components in ``d`` dimensions."""
+    latents, components = neighbors.latents, neighbors.components
+    if latents.dtype != np.float32 or latents.ndim != 2 or latents.shape[1] != d:
+        raise ValueError(f"neighbors of shape {latents.shape} and type {latents.dtype}")
+    if components.dtype != np.int64 or components.shape != latents.shape[:1]:
+        raise ValueError(f"components of neighbors of shape {components.shape}")
+    if not np.isfinite(latents).all() or components.min() < 0 or components.max() >= k:
+        raise ValueError("neighbors that are not finite, or of components that there are not")
+    if not 1 <= neighbors.n_neighbors <= len(latents):
+        raise ValueError(f"n_neighbors {neighbors.n_neighbors} of {len(latents)}")

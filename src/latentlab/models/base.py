@@ -1,12 +1,15 @@
 """Interface of all models: what they know of themselves, encode, decode, and their loss."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from latentlab.arrays import Shape
+from latentlab.arrays import Array, Shape
+from latentlab.models.losses import gaussian_kl
 from latentlab.models.settings import Loss
 from latentlab.pixels import PixelRange
 from latentlab.tensors import exp
@@ -64,22 +67,43 @@ class Losses(NamedTuple):
         total: What training minimizes.
         reconstruction: Nats per image, or summed squared error for the loss ``mse``.
         kl: Nats per image, before its weight; ``None`` for a deterministic model.
+        clusters: Cross-entropy of clusters and latents in nats, before its weight; ``None`` where
+            no clusters are learned.
     """
 
     total: Tensor
     reconstruction: Tensor
     kl: Tensor | None
+    clusters: Tensor | None = None
 
     def named(self) -> dict[str, Tensor]:
         """The terms that the model has, by name."""
         return {name: term for name, term in self._asdict().items() if term is not None}
 
 
+class Pretraining(NamedTuple):
+    """What a model needs before its own training: latents, and the clusters that they are in.
+
+    Attributes:
+        model: Trained first; has weights in common with the model itself.
+        epochs: Passes over the training images.
+        n_components: Number of diagonal Gaussians in a mixture of its train latents.
+        finish: Takes the mixture: weights of shape ``(K,)``, means and variances of ``(K, D)``.
+    """
+
+    model: "ImageModel"
+    epochs: int
+    n_components: int
+    finish: Callable[[Array, Array, Array], None]
+
+
 class ImageModel(nn.Module, ABC):
     """A model that turns images into latents and latents into images.
 
     Images are floats in the model's pixel range, shape ``(B, C, H, W)``; latents have shape
-    ``(B, D)``. Subclasses implement the abstract methods and override nothing else.
+    ``(B, D)``. Subclasses implement the abstract methods. One whose prior is not the standard
+    normal also overrides ``kl``, ``log_prior``, ``sample_prior`` and ``has_standard_prior``, and
+    one that needs a pretraining overrides that; they override nothing else.
 
     Args:
         shape: Channels, height and width of an image.
@@ -90,9 +114,12 @@ class ImageModel(nn.Module, ABC):
 
     Attributes:
         is_variational: Whether the posterior has a variance and the loss a KL term.
+        has_standard_prior: Whether the prior is the standard normal, of which the KL has a term
+            for each latent dimension.
     """
 
     is_variational: ClassVar[bool]
+    has_standard_prior: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -149,3 +176,34 @@ class ImageModel(nn.Module, ABC):
     def embed(self, images: Tensor) -> Tensor:
         """Encode to latents without randomness: the posterior means, shape ``(B, D)``."""
         return self.posterior(images).mean
+
+    def kl(self, posterior: Posterior, latents: Tensor) -> Tensor:
+        """KL divergence of each posterior from the prior, in nats, shape ``(B,)``.
+
+        Args:
+            posterior: Of a variational model.
+            latents: A sample of each posterior, shape ``(B, D)``; only a prior of clusters uses
+                it.
+        """
+        assert posterior.log_var is not None
+        return gaussian_kl(posterior.mean, posterior.log_var)
+
+    def log_prior(self, latents: Tensor) -> Tensor:
+        r"""Log-density of the prior in nats, without the constant :math:`-\tfrac D2 \log 2 \pi`.
+
+        Args:
+            latents: Shape ``(..., D)``.
+
+        Returns:
+            Shape ``(...,)``, of the type of the latents.
+        """
+        return -0.5 * latents.square().sum(-1)
+
+    def sample_prior(self, n: int, rng: np.random.Generator) -> Array:
+        """Draw latents of the prior, shape ``(n, D)``."""
+        return rng.standard_normal((n, self.latent_dim))
+
+    @property
+    def pretraining(self) -> Pretraining | None:
+        """What comes before the model's own training; ``None`` for most."""
+        return None

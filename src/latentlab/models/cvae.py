@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from latentlab.arrays import NO_CLASS, Shape
 from latentlab.models.base import ImageModel, Losses, Posterior
-from latentlab.models.losses import gaussian_kl
 from latentlab.models.pixel_likelihood import PixelLikelihood
 
 
@@ -81,9 +80,9 @@ class CVAE(ImageModel):
             draws = torch.rand(len(labels), generator=generator, device=images.device)
             labels = torch.where(draws < self.label_dropout, NO_CLASS, labels)
         posterior = self._posterior(images, labels)
-        assert posterior.log_var is not None
-        reconstruction = self.likelihood(self._logits(posterior.sample(generator), labels), images)
-        kl = gaussian_kl(posterior.mean, posterior.log_var)
+        latents = posterior.sample(generator)
+        reconstruction = self.likelihood(self._logits(latents, labels), images)
+        kl = self.kl(posterior, latents)
         return Losses(total=reconstruction + self.beta * kl, reconstruction=reconstruction, kl=kl)
 
     def _posterior(self, images: Tensor, labels: Tensor) -> Posterior:

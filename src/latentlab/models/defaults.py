@@ -52,4 +52,14 @@ DEFAULT_SETTINGS: dict[str, dict[str, Any]] = {
         "beta": 1.0,
         "label_dropout": 0.1,
     },
+    "vade": {
+        "kind": "vade",
+        "hidden": [400],
+        "hidden_activation": "relu",
+        "decoder_activation": "relu",
+        "loss": "bernoulli",
+        "scale": 1.0,
+        "n_clusters": None,
+        "pretraining_epochs": 60,
+    },
 }

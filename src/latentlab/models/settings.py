@@ -58,12 +58,14 @@ class ModelSettings(Settings, ABC):
 
     Attributes:
         is_variational: Whether the posterior has a variance and the loss a KL term.
+        has_standard_prior: Whether the prior is the standard normal.
         kind: Name of the kind; a subclass narrows it to one literal.
         loss: Reconstruction loss.
         scale: Standard deviation per pixel of loss ``gaussian``; ``None`` learns it.
     """
 
     is_variational: ClassVar[bool]
+    has_standard_prior: ClassVar[bool] = True
     kind: str
     loss: Loss
     scale: PositiveFloat | None

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from latentlab.arrays import Shape
 from latentlab.models.base import ImageModel, Losses, Posterior
-from latentlab.models.losses import gaussian_kl
 from latentlab.models.pixel_likelihood import PixelLikelihood
 
 
@@ -67,7 +66,7 @@ class VAE(ImageModel):
     def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Losses:
         """Reconstruction loss of one posterior sample, and the exact KL, of each image."""
         posterior = self.posterior(images)
-        assert posterior.log_var is not None
-        reconstruction = self.reconstruction_loss(posterior.sample(generator), images)
-        kl = gaussian_kl(posterior.mean, posterior.log_var)
+        latents = posterior.sample(generator)
+        reconstruction = self.reconstruction_loss(latents, images)
+        kl = self.kl(posterior, latents)
         return Losses(total=reconstruction + self.beta * kl, reconstruction=reconstruction, kl=kl)

@@ -74,15 +74,25 @@ class CheckpointStore:
         key: From ``training_key``; a checkpoint of another key is not used.
         report: Is given a line when a training resumes, when a checkpoint cannot be used, and when
             none can be written.
+        last_epoch: After which the checkpoint is saved in any case: where other trainings follow
+            that need this one. ``None`` where none do.
 
     Attributes:
         restored: Epochs that the checkpoint held from which the training resumed; 0 without one.
     """
 
-    def __init__(self, folder: Path, name: str, key: str, report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        key: str,
+        report: Callable[[str], None],
+        last_epoch: int | None = None,
+    ) -> None:
         self.path = folder / f"{name}-{key[:16]}{SUFFIX}"
         self.key = key
         self.report = report
+        self.last_epoch = last_epoch
         self.restored = 0
         self.next_save = math.inf
 
@@ -108,7 +118,7 @@ class CheckpointStore:
         A failure is reported and ends nothing but the saving: the training itself may succeed.
         """
         begin = monotonic()
-        if begin < self.next_save:
+        if begin < self.next_save and len(state.rows) != self.last_epoch:
             return
         try:
             content = _pack(state, self.key)

@@ -8,6 +8,7 @@ from typing import final
 import torch
 from torch import Tensor
 
+from latentlab.data.augmentation import Augmentation
 from latentlab.data.batches import (
     dynamic_binarization,
     in_order,
@@ -15,6 +16,7 @@ from latentlab.data.batches import (
     shuffled,
     to_pixels,
 )
+from latentlab.data.settings import AugmentSettings
 from latentlab.errors import LatentlabError
 from latentlab.models.base import ImageModel
 from latentlab.randomness import generator
@@ -39,6 +41,8 @@ class TrainingPlan:
         optimizer: Name of the optimizer.
         scheduler: Name of the learning rate scheduler.
         seed: Of the batch order and the posterior samples, and separately of those in validation.
+        augment: Random changes of the training images, of which the model learns to reconstruct
+            the changed ones; validation images are used as they are. ``None`` for no changes.
         dynamic_binarization: Whether training images are intensities from which black and white
             images are sampled at every step; validation images are used as they are.
     """
@@ -49,6 +53,7 @@ class TrainingPlan:
     optimizer: OptimizerName
     scheduler: SchedulerName
     seed: int
+    augment: AugmentSettings | None = None
     dynamic_binarization: bool = False
 
 
@@ -148,6 +153,7 @@ def _initial_state(model: ImageModel, plan: TrainingPlan, steps_per_epoch: int) 
             "order": generator(plan.seed, "batch order", torch.device("cpu")),
             "noise": generator(plan.seed, "posterior samples of training", device),
             "levels": generator(plan.seed, "dynamic binarization", device),
+            "augmentation": generator(plan.seed, "augmentation", device),
             # Of layers that draw their own random numbers, such as dropout.
             "layers": _global_generator(device),
         },
@@ -168,7 +174,12 @@ def _train_epoch(state: TrainingState, images: Tensor, labels: Tensor, plan: Tra
     model, generators = state.model, state.generators
     model.train()
     sums: list[Tensor] = []
+    augment = None
+    if plan.augment is not None and plan.augment.changes:
+        augment = Augmentation(plan.augment, generators["augmentation"])
     for batch, classes in shuffled(images, labels, plan.batch_size, generators["order"]):
+        if augment is not None:
+            batch = augment(batch)
         if plan.dynamic_binarization:
             batch = dynamic_binarization(batch, generators["levels"])
         pixels = to_pixels(batch, model.pixel_range, model.device)
