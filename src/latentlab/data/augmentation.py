@@ -6,7 +6,6 @@ from typing import final
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from latentlab.data.settings import AugmentSettings
 
@@ -48,17 +47,14 @@ class Augmentation:
         settings = self._settings
         pixels = images.float()
         if settings.moves:
-            # Borders are sampled half a pixel inside, where no pixel weighs less than it does.
-            pixels = functional.grid_sample(
-                pixels, self._grid(images), padding_mode="border", align_corners=False
-            )
+            pixels = _bilinear(pixels, *self._sources(images))
         if settings.brightness:
             factors = 1 + settings.brightness * self._uniform(len(images))
             pixels = (pixels * factors[:, None, None, None]).clamp(0, 255)
         return pixels.round().to(torch.uint8)
 
-    def _grid(self, images: Tensor) -> Tensor:
-        """Where each pixel of the result comes from, in ``[-1, 1]``, shape ``(B, H, W, 2)``."""
+    def _sources(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Column and row that each pixel of the result comes from, shape ``(B, H, W)`` each."""
         settings, count = self._settings, len(images)
         height, width = images.shape[2:]
         x = _centers(width, images.device)[None, None, :]
@@ -77,7 +73,7 @@ class Augmentation:
         down = _each(scale) * y
         source_x = _each(cos) * across - _each(sin) * down + _each(shift_x)
         source_y = _each(sin) * across + _each(cos) * down + _each(shift_y)
-        return torch.stack([source_x, source_y], dim=3)
+        return ((source_x + 1) * width - 1) / 2, ((source_y + 1) * height - 1) / 2
 
     def _sin_and_cos(self, count: int) -> tuple[Tensor, Tensor]:
         """Sine and cosine of an angle for each image, shape ``(B,)`` each."""
@@ -92,6 +88,36 @@ class Augmentation:
         """A number in ``[-1, 1)`` for each image, shape ``(B,)``."""
         device = self._generator.device
         return 2 * torch.rand(count, generator=self._generator, device=device) - 1
+
+
+def _bilinear(pixels: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
+    """Pixels at places between pixels; beyond the border, those of the border.
+
+    ``torch.nn.functional.grid_sample`` is not used: its vectorized gathers gave other bits, and
+    crashes, on an emulated CPU.
+
+    Args:
+        pixels: Shape ``(B, C, H, W)``.
+        columns: From 0 at the center of the first pixel, shape ``(B, H, W)``.
+        rows: Likewise.
+
+    Returns:
+        Shape ``(B, C, H, W)``.
+    """
+    height, width = pixels.shape[2:]
+    columns, rows = columns.clamp(0, width - 1), rows.clamp(0, height - 1)
+    left, upper = columns.floor(), rows.floor()
+    right, lower = (left + 1).clamp(max=width - 1), (upper + 1).clamp(max=height - 1)
+    across, down = (columns - left)[:, None], (rows - upper)[:, None]
+    flat = pixels.flatten(2)
+
+    def at(row: Tensor, column: Tensor) -> Tensor:
+        index = (row * width + column).long().flatten(1)[:, None].expand(-1, flat.shape[1], -1)
+        return flat.gather(2, index).view_as(pixels)
+
+    top = at(upper, left) * (1 - across) + at(upper, right) * across
+    bottom = at(lower, left) * (1 - across) + at(lower, right) * across
+    return top * (1 - down) + bottom * down
 
 
 def _each(values: Tensor) -> Tensor:
