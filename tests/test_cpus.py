@@ -23,8 +23,6 @@ SMALL = {
     "train.augment.shift": 0.1,
     "train.augment.scale": 0.1,
     "train.augment.brightness": 0.1,
-    "train.self_training.rounds": 1,
-    "train.self_training.epochs": 1,
     "data.limit": 150,
     "gmm.n_components_grid": [2],
     "gmm.n_init": 2,
