@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro baseline seeds fresh report doctor deps docs notebook lock bench test check lint format clean
+.PHONY: help repro baseline seeds fresh report doctor deps docs notebook screenshots lock bench test check lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,6 +19,7 @@ repro: $(BIN)/.runs  ## Install what a run needs, run the pipeline, show what ca
 	@dvc repro
 	@python -m tools.summary
 	@echo
+	@echo "explorer     data/explorer.html (open it in a browser)"
 	@echo "pictures     plots/images/"
 	@echo "all figures  plots/scores.csv"
 	@echo "predictions  data/predictions/*/prediction.csv"
@@ -51,10 +52,13 @@ docs: $(BIN)/.runs  ## Write the tables of metrics and results into the pages
 notebook: $(BIN)/.runs  ## Run the notebooks of docs/ on the bundles, and keep their pictures
 	@python -m tools.notebook
 
+screenshots: $(BIN)/.develops  ## Write the pictures of the explorer into docs/ (needs Chromium)
+	@python -m tools.screenshots
+
 lock: $(BIN)/.develops  ## Write the lock files from what is installed in .venv
 	@python -m tools.lock
 
-bench: $(BIN)/.runs  ## Measure speed against baselines in the same run (ONLY="training tables"; default: all)
+bench: $(BIN)/.develops  ## Measure speed against baselines in the same run (ONLY="training tables"; default: all)
 	@$(MAKE) --silent .venv-pythae/.done || echo "no pythae: its row is left out"
 	@python -m benchmarks $(ONLY)
 

@@ -14,7 +14,16 @@ from tabulate import tabulate
 from threadpoolctl import threadpool_limits
 
 # scikit-learn is loaded with them, before the limit on threads.
-from benchmarks import arithmetic, encoding, growth, pipeline, prediction, tables, training
+from benchmarks import (
+    arithmetic,
+    encoding,
+    explorer,
+    growth,
+    pipeline,
+    prediction,
+    tables,
+    training,
+)
 from benchmarks.harness import Row
 from latentlab.arithmetic import cpu_name
 from latentlab.randomness import make_repeatable
@@ -28,7 +37,7 @@ ROWS = {
     "arithmetic": arithmetic.rows,
     "prediction": prediction.rows,
 }
-TABLES = {"seconds": pipeline.seconds, "growth": growth.table}
+TABLES = {"seconds": pipeline.seconds, "growth": growth.table, "frames": explorer.table}
 LIBRARIES = ("torch", "numpy", "scikit-learn", "openTSNE", "polars", "pandas", "dvc")
 
 

@@ -17,7 +17,7 @@ from latentlab.memory import total_memory
 from latentlab.models.base import ImageModel
 from latentlab.models.initialization import initialize
 from latentlab.models.registry import build_model
-from latentlab.models.settings import ModelInputs
+from latentlab.models.settings import ModelInputs, ModelSettings
 from latentlab.models.weights import WEIGHTS, save_weights
 from latentlab.params import Params, load_params
 from latentlab.randomness import make_repeatable, resolve_device
@@ -104,9 +104,11 @@ def main(
     stores.remove()
 
 
-def _build(settings: Params, model: str, inputs: ModelInputs) -> ImageModel:
-    """An untrained model on its device."""
-    network = build_model(settings.model(model), inputs)
+def _build(
+    settings: Params, model: str, inputs: ModelInputs, teacher: ModelSettings | None
+) -> ImageModel:
+    """An untrained model, or teacher of it, on its device."""
+    network = build_model(teacher or settings.model(model), inputs)
     initialize(network, settings.train.initialization)
     return network.to(resolve_device(settings.device))
 
@@ -138,7 +140,7 @@ def _key(
             "model": settings.model(model).model_dump(mode="json"),
             "inputs": inputs,
             "plan": asdict(plan) | {"augment": settings.train.augment.model_dump()},
-            "self_training": settings.train.self_training.model_dump(),
+            "self_training": settings.train.self_training.model_dump(mode="json"),
             "initialization": settings.train.initialization,
             "device": str(resolve_device(settings.device)),
             "threads": settings.threads,

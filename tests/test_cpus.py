@@ -31,6 +31,8 @@ SMALL = {
     "evaluate.n_samples": 40,
     "evaluate.n_resamples": 100,
     "plot.tsne_points": 60,
+    "explorer.points": 60,
+    "explorer.anomalies": 20,
 }
 # Maps of neighbors by exact repulsion and by repulsion interpolated on a grid, and their clusters.
 EMBED = """

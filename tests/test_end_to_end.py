@@ -6,13 +6,16 @@ import re
 import shutil
 import subprocess
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+import latentlab
 from latentlab.machine import other_bytes
 from tests.conftest import ROOT
 from tools.baseline import TOLERANCE
+from tools.browser import CHROMIUM, chromium, opened, settle
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +55,30 @@ def repository(tmp_path_factory, shell):
     copy_of_the_checkout(folder, shell)
     shell("dvc", "repro", cwd=folder)
     return folder
+
+
+DECODE = """async ([model, latents]) => {
+  const images = await explorer.decode(model, latents.map((z) => Float32Array.from(z)));
+  return images.map((pixels) => Array.from(pixels));
+}"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_the_explorer_of_a_real_run_decodes_as_the_library_does(repository):
+    path = repository / "data/explorer.html"
+    assert path.stat().st_size < 5_000_000
+    rng = np.random.default_rng(0)
+    with chromium() as browser, opened(browser, path) as page:
+        settle(page)
+        for name in MODELS:
+            model = latentlab.load(repository / "bundles" / name)
+            # Half of them are of test images, half are drawn as far apart.
+            means = np.load(repository / f"data/latents/{name}/test/mean.npy")
+            drawn = means.mean(axis=0) + means.std(axis=0) * rng.normal(size=(50, means.shape[1]))
+            latents = np.concatenate([means[:50], drawn]).astype(np.float32)
+            found = np.array(page.evaluate(DECODE, [name, latents.tolist()]))
+            expected = model.decode(latents).reshape(100, -1)
+            assert np.abs(found - expected).max() < 1 / 255, name
 
 
 def contents(folder):

@@ -13,6 +13,7 @@ LIBRARY = ROOT / "src/latentlab"
 ROWS = (
     ("limits", "cli", "estimator"),
     ("params",),
+    ("explorer",),
     ("figures",),
     ("card",),
     ("predictions",),

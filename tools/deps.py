@@ -1,4 +1,4 @@
-"""Write the code that each stage imports into the ``deps`` of ``dvc.yaml``.
+"""Write the code that each stage imports, and its assets, into the ``deps`` of ``dvc.yaml``.
 
 DVC does not see imports. ``latentlab.params`` is not followed, except for ``check``: its values
 are tracked one by one under ``params``.
@@ -20,6 +20,8 @@ FOLDERS = {
     "src/latentlab/models/registry.py": "src/latentlab/models/kinds",
     "src/latentlab/data/sources/registry.py": "src/latentlab/data/sources",
 }
+# Folders of files without imports that a module reads.
+ASSETS = {"src/latentlab/explorer/page.py": "src/latentlab/explorer/asset"}
 # Bytes depend on the versions that these stages compute with.
 ALWAYS = "requirements.lock"
 
@@ -54,7 +56,7 @@ def file_of(module: str, root: Path) -> str | None:
 
 
 def closure(path: str, root: Path = ROOT, *, follow_params: bool = False) -> set[str]:
-    """Files of this project that a file imports, directly or not, and itself.
+    """Files of this project that a file imports, directly or not, their assets, and itself.
 
     Args:
         path: From the root, with forward slashes.
@@ -80,6 +82,9 @@ def closure(path: str, root: Path = ROOT, *, follow_params: bool = False) -> set
         if name in FOLDERS:
             folder = root / FOLDERS[name]
             waiting += [file.relative_to(root).as_posix() for file in folder.glob("*.py")]
+        if name in ASSETS:
+            assets = (root / ASSETS[name]).glob("[!.]*")
+            found |= {file.relative_to(root).as_posix() for file in assets}
     # A package without code of its own changes nothing.
     return {
         name for name in found if not (name.startswith("src/") and name.endswith("/__init__.py"))

@@ -5,6 +5,7 @@ Reads git alone, so it works offline and in a clone without data.
 
 import html
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -15,13 +16,14 @@ import typer
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from latentlab.errors import LatentlabError, cut, printable, quoted
+from latentlab.errors import cut, printable
 from latentlab.evaluation.scores import HEADLINE, HIGHER_IS_BETTER, readable
-from tools import reason, run
+from tools import run
 from tools.comparable import Note, differences
+from tools.explorers import PAGE, Link, link
 from tools.noise import SEEDS, read_noise
 from tools.pictures import curves, models_drawn, page_pictures, pictures_changed
-from tools.revision import LONGEST, WORKSPACE, Revision, git
+from tools.revision import LONGEST, WORKSPACE, Revision, git, merge_base
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -93,7 +95,9 @@ def notes(base: Revision, head: Revision) -> list[Note]:
     return found
 
 
-def markdown(base: Revision, head: Revision, repository: str | None) -> str:
+def markdown(
+    base: Revision, head: Revision, repository: str | None, explorers: Sequence[Link] = ()
+) -> str:
     """The report as a comment: tables, and links to the pictures where a repository is given."""
     params, table = params_changed(base, head), figures(base, head)
     parts = ["## What this change does", f"`{_short(base)}` → `{_short(head)}`"]
@@ -130,10 +134,13 @@ def markdown(base: Revision, head: Revision, repository: str | None) -> str:
     else:
         names = [path.removeprefix("plots/images/") for path in changed]
         parts.append(f"{len(changed)} changed: " + ", ".join(map(_literal, names)))
+    if explorers:
+        links = [f'<a href="{html.escape(each.address)}">{each.text}</a>' for each in explorers]
+        parts += ["### Explorers", " · ".join(links)]
     return "\n\n".join(parts) + "\n"
 
 
-def page(base: Revision, head: Revision) -> str:
+def page(base: Revision, head: Revision, explorers: Sequence[Link] = ()) -> str:
     """The report as one HTML file that asks for nothing from outside."""
     # Text is escaped by the template; only the drawing is markup.
     loader = FileSystemLoader(Path(__file__).parent / "templates")
@@ -154,6 +161,7 @@ def page(base: Revision, head: Revision) -> str:
             for text, names in notes(base, head)
         ],
         pictures=page_pictures(base, head),
+        explorers=explorers,
     )
 
 
@@ -252,22 +260,22 @@ def main(
     markdown_file: Annotated[Path | None, typer.Option("--markdown", help="Written.")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="Written.")] = None,
     repository: Annotated[str | None, typer.Option(help="Its address, for pictures.")] = None,
+    explorer_before: Annotated[str, typer.Option(help="Where the base's explorer is.")] = "",
+    explorer_after: Annotated[str, typer.Option(help="Where the explorer is.")] = "",
 ) -> None:
     """Compare the merge base of two revisions with the second, as Markdown and as HTML."""
     tip = "HEAD" if head == WORKSPACE else head
-    found = git(ROOT, "merge-base", "--end-of-options", base, tip, check=False)
-    if found.returncode:
-        raise LatentlabError(
-            f"{quoted(base)} and {quoted(tip)} have no commit in common ({reason(found)}); name "
-            "another --base or --head, or fetch the whole history"
-        )
-    common = found.stdout.decode().strip()
+    common = merge_base(ROOT, base, tip)
     before, after = Revision(ROOT, common), Revision(ROOT, head)
-    text = markdown(before, after, repository)
+    if head == WORKSPACE and not explorer_after and (ROOT / PAGE).exists():
+        explorer_after = PAGE
+    given = {"before": explorer_before, "after": explorer_after}
+    explorers = [link(text, address) for text, address in given.items() if address]
+    text = markdown(before, after, repository, explorers)
     if markdown_file:
         markdown_file.write_text(text, encoding="utf-8")
     if html_file:
-        html_file.write_text(page(before, after), encoding="utf-8")
+        html_file.write_text(page(before, after, explorers), encoding="utf-8")
     if not markdown_file:
         print(text)
 

@@ -11,8 +11,8 @@ import pandas as pd
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from latentlab.errors import LatentlabError, cut
-from tools import one_line, output_of
+from latentlab.errors import LatentlabError, cut, quoted
+from tools import one_line, output_of, reason
 from tools.nested import flat
 
 WORKSPACE = "workspace"
@@ -100,3 +100,18 @@ def git(root: Path, *words: str, check: bool = True) -> subprocess.CompletedProc
         LatentlabError: If git is not installed, or fails and ``check`` is true.
     """
     return output_of(["git", *words], root, check=check)
+
+
+def merge_base(root: Path, base: str, head: str) -> str:
+    """The last commit that two revisions have in common.
+
+    Raises:
+        LatentlabError: If there is none.
+    """
+    found = git(root, "merge-base", "--end-of-options", base, head, check=False)
+    if found.returncode:
+        raise LatentlabError(
+            f"{quoted(base)} and {quoted(head)} have no commit in common ({reason(found)}); name "
+            "another --base or --head, or fetch the whole history"
+        )
+    return found.stdout.decode().strip()

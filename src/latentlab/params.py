@@ -7,7 +7,6 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    SerializeAsAny,
     TypeAdapter,
     ValidationError,
     model_validator,
@@ -20,10 +19,11 @@ from latentlab.bundle.settings import BundleSettings
 from latentlab.data.settings import DATASETS, Dataset, DataSettings
 from latentlab.errors import LatentlabError, choices, cut, printable, quoted
 from latentlab.evaluation.settings import EvaluateSettings, ReferenceSettings
+from latentlab.explorer.settings import ExplorerSettings
 from latentlab.figures.settings import PlotSettings
 from latentlab.latents.settings import EncodeSettings
 from latentlab.mixture.settings import MixtureSettings
-from latentlab.models.registry import parse_settings
+from latentlab.models.registry import AnyModelSettings
 from latentlab.models.settings import ModelSettings
 from latentlab.pixels import PixelRange
 from latentlab.predictions.settings import ExportSettings
@@ -59,7 +59,6 @@ def _not_reserved(name: str) -> str:
 MODEL_NAME = r"^[a-z][a-z0-9_]{0,63}$"
 ModelName = Annotated[str, Field(pattern=MODEL_NAME), AfterValidator(_not_reserved)]
 ModelNames = Annotated[tuple[ModelName, ...], Field(strict=False, min_length=1)]
-AnyModelSettings = SerializeAsAny[Annotated[ModelSettings, BeforeValidator(parse_settings)]]
 
 
 def _no_boolean(value: Any) -> Any:
@@ -92,6 +91,7 @@ class Params(Settings):
     reference: ReferenceSettings
     evaluate: EvaluateSettings
     plot: PlotSettings
+    explorer: ExplorerSettings
     export: ExportSettings
     bundle: BundleSettings
     models: dict[ModelName, AnyModelSettings]

@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import json
 import os
 import re
 import resource
@@ -162,6 +163,8 @@ DAMAGED = [
     ("evaluate", "data/latents/vae/test/reconstructions.npy"),
     ("plot", "models/vae/history.csv"),
     ("plot", "data/evaluation/vae/scores.csv"),
+    ("explore", "models/vae/weights.safetensors"),
+    ("explore", "data/evaluation/vae/images.csv"),
     ("export", "data/evaluation/vae/images.csv"),
 ]
 
@@ -239,6 +242,29 @@ def test_only_models_that_run_are_exported_and_drawn(workspace):
     run("plot")
     assert [path.name for path in (workspace / "data/predictions").iterdir()] == ["vae"]
     assert set(pd.read_csv(workspace / "plots/scores.csv")["model"]) == {"vae", "reference"}
+
+
+def explored(workspace):
+    """What the page of the run is given."""
+    text = (workspace / "data/explorer.html").read_text(encoding="utf-8")
+    return json.loads(re.search(r'id="run">(.*?)</script>', text)[1])
+
+
+def test_the_explorer_shows_the_images_that_its_params_allow(workspace):
+    """Every image at first; the models in the order in which they run."""
+    content = explored(workspace)
+    assert [model["name"] for model in content["models"]] == list(MODELS)
+    assert content["rows"]["label"]["shape"] == [720]
+    assert (content["dataset"], content["image"]) == ("digits", {"channels": 1, "side": 8})
+    changed(workspace, run_models=["vae"], explorer={"points": 50, "anomalies": 0})
+    run("explore")
+    (model,) = explored(workspace)["models"]
+    assert model["latents"]["shape"] == [50, 3]
+    assert [each["name"] for each in model["maps"]] == ["PCA", "discriminant", "t-SNE"]
+    assert [each["name"] for each in model["values"]] == [
+        *("squared_error", "anomaly_score", "reconstruction", "objective", "density"),
+        *("mahalanobis", "neighbors", "combined"),
+    ]
 
 
 def test_bundles_say_what_the_export_says(workspace):
@@ -322,7 +348,7 @@ def test_few_latent_dimensions_run_through(latent_dim, workspace):
     (workspace / "params.yaml").write_text(yaml.safe_dump(params))
     params["plot"]["scatter_points"] = 1
     (workspace / "params.yaml").write_text(yaml.safe_dump(params))
-    for stage in ("train", "encode", "fit_gmm", "evaluate", "plot", "export"):
+    for stage in ("train", "encode", "fit_gmm", "evaluate", "plot", "explore", "export"):
         run(stage)
 
 
@@ -342,10 +368,13 @@ def test_a_conditional_model_draws_samples_of_each_class(workspace):
     params |= {"run_models": ["cvae"]}
     params["models"]["cvae"]["hidden"] = [16]
     (workspace / "params.yaml").write_text(yaml.safe_dump(params))
-    for stage in ("train", "encode", "fit_gmm", "evaluate", "plot"):
+    for stage in ("train", "encode", "fit_gmm", "evaluate", "plot", "explore"):
         run(stage, "cvae")
     assert (workspace / "plots/images/cvae/samples_class.png").exists()
     assert "class_agreement" in set(pd.read_csv(workspace / "plots/scores.csv")["metric"])
+    (model,) = explored(workspace)["models"]
+    assert (model["kind"], model["classes"]) == ("cvae", 10)
+    assert model["decoder"][0]["weight"]["shape"] == [16, 13]
 
 
 def test_a_model_with_a_pretraining_and_a_prior_of_its_own_goes_the_whole_way(workspace):
@@ -353,7 +382,7 @@ def test_a_model_with_a_pretraining_and_a_prior_of_its_own_goes_the_whole_way(wo
     params |= {"run_models": ["vade"]}
     params["models"]["vade"] |= {"hidden": [16], "pretraining_epochs": 3}
     (workspace / "params.yaml").write_text(yaml.safe_dump(params))
-    for stage in ("train", "encode", "fit_gmm", "evaluate", "plot", "export", "bundle"):
+    for stage in ("train", "encode", "fit_gmm", "evaluate", "plot", "explore", "export", "bundle"):
         run(stage, "vade")
     assert len(pd.read_csv(workspace / "models/vade/history.csv")) == params["epochs"]
     assert list((workspace / ".checkpoints").glob("*")) == []

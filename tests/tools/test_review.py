@@ -10,10 +10,12 @@ import pytest
 import yaml
 from PIL import Image
 
+from latentlab.errors import LatentlabError
 from tests.checkout import commit, copy_of_checkout, shell
 from tests.conftest import ROOT
 from tools import pictures
 from tools.comparable import differences
+from tools.explorers import link
 from tools.fresh import missing_results
 from tools.report import (
     LEGEND,
@@ -142,6 +144,8 @@ def test_the_steps_write_the_report_that_is_expected(changed, environment, tmp_p
         "GITHUB_SERVER_URL": "https://example.org",
         "GITHUB_REPOSITORY": "ada/lab",
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
+        "EXPLORER_BEFORE": "",
+        "EXPLORER_AFTER": "https://example.org/artifacts/2?a&b",
     }
     for name in ("Report", "Summary"):
         result = step(name, changed, environment, **variables)
@@ -150,6 +154,21 @@ def test_the_steps_write_the_report_that_is_expected(changed, environment, tmp_p
     hashes = re.compile(r"\b(?:[0-9a-f]{40}|[0-9a-f]{7})\b")
     assert hashes.sub("HASH", text) == GOLDEN.read_text()
     assert (changed / "report.html").exists()
+
+
+def test_the_page_links_to_explorers(changed):
+    links = [link("before", "https://example.org/1"), link("after", "data/explorer.html")]
+    text = page(Revision(changed, "base"), Revision(changed, "main"), links)
+    assert "<a href='https://example.org/1'>before</a> · " in text
+    assert "<a href='data/explorer.html'>after</a>" in text
+
+
+@pytest.mark.parametrize(
+    "address", ["javascript:alert(1)", "http://example.org", "https://a b", '"><script>']
+)
+def test_an_address_that_is_none_is_refused(address):
+    with pytest.raises(LatentlabError, match="explorer after: found"):
+        link("after", address)
 
 
 def test_the_page_holds_all_it_shows(changed):

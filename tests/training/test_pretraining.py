@@ -53,7 +53,7 @@ def run(model, data, settings, plan=PLAN, open_store=None, stop=None):
         seen[phase] = (plan, rows, before)
         return rows
 
-    trained, rows = train_models(lambda: model, *data, plan, settings, run_fit)
+    trained, rows = train_models(lambda teacher: model, *data, plan, settings, run_fit)
     return trained, rows, seen
 
 

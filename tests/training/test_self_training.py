@@ -1,12 +1,12 @@
 """Self-training: its phases, what it learns without a class, and that it resumes to the bit."""
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
+from latentlab.data.settings import AugmentSettings
 from latentlab.errors import LatentlabError
 from latentlab.models.clustering_head import WithClusteringHead
 from latentlab.models.registry import build_model
@@ -26,14 +26,26 @@ PLAN = TrainingPlan(
     seed=0,
 )
 SETTINGS = SelfTrainingSettings(
-    rounds=2, members=2, epochs=3, n_clusters=4, n_neighbors=5, agreement=0.6, weight=5
+    rounds=2,
+    members=2,
+    epochs=3,
+    n_clusters=4,
+    n_neighbors=5,
+    agreement=0.6,
+    weight=5,
+    consistency=1,
+    teacher=None,
 )
 
 
 @pytest.fixture
 def build(params):
     settings = params.models["fcn_autoencoder"].model_copy(update={"hidden": (30,)})
-    return partial(build_model, settings, ModelInputs((1, 8, 8), 4, "unit", 4))
+
+    def built(teacher=None):
+        return build_model(teacher or settings, ModelInputs((1, 8, 8), 4, "unit", 4))
+
+    return built
 
 
 def run(build, data, settings=SETTINGS, plan=PLAN, open_store=None, stop=None):
@@ -153,7 +165,7 @@ def test_a_single_training_saves_no_end(build, data, tmp_path):
 
 def test_the_loss_is_the_model_s_own_and_the_cross_entropy(build):
     torch.manual_seed(0)
-    model = WithClusteringHead(build(), 4, 5.0)
+    model = WithClusteringHead(build(), 4, 5.0, 1.0)
     images, noise = torch.rand(6, 1, 8, 8), torch.Generator()
     clusters = torch.tensor([0, 3, -1, 2, 1, -1])
     losses = model.loss(images, clusters, noise)
@@ -165,6 +177,81 @@ def test_the_loss_is_the_model_s_own_and_the_cross_entropy(build):
     torch.testing.assert_close(losses.clusters.double(), expected, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(losses.total, own.total + 5 * losses.clusters)
     torch.testing.assert_close(losses.reconstruction, own.reconstruction)
+
+
+def test_the_consistency_is_the_cross_entropy_of_an_image_and_its_original(build):
+    torch.manual_seed(0)
+    model = WithClusteringHead(build(), 4, 5.0, 0.5)
+    images, originals, noise = torch.rand(6, 1, 8, 8), torch.rand(6, 1, 8, 8), torch.Generator()
+    clusters = torch.tensor([0, 3, -1, 2, 1, -1])
+    losses = model.training_loss(images, originals, clusters, noise)
+    plain = model.loss(images, clusters, noise)
+
+    def chances(each):
+        logits = model.head(model.model.embed(each)).double()
+        return logits.exp() / logits.exp().sum(dim=1, keepdim=True)
+
+    agreement = -(chances(originals) * chances(images).log()).sum(dim=1)
+    torch.testing.assert_close(
+        losses.clusters.double(), plain.clusters + 0.5 * agreement, rtol=1e-5, atol=1e-6
+    )
+    torch.testing.assert_close(
+        losses.total, plain.total + 2.5 * agreement.float(), rtol=1e-5, atol=1e-5
+    )
+    # What is said of the original is the target, and learns nothing from it.
+    originals.requires_grad_()
+    model.training_loss(images, originals, clusters, noise).total.sum().backward()
+    assert originals.grad is None
+
+
+@pytest.mark.parametrize("consistency", [0.0, 1.0])
+def test_without_augmentation_there_is_no_consistency(build, consistency):
+    torch.manual_seed(0)
+    model = WithClusteringHead(build(), 4, 5.0, consistency)
+    images, noise = torch.rand(6, 1, 8, 8), torch.Generator()
+    clusters = torch.tensor([0, 3, -1, 2, 1, -1])
+    originals = images if consistency else torch.rand(6, 1, 8, 8)
+    losses = model.training_loss(images, originals, clusters, noise)
+    torch.testing.assert_close(losses.total, model.loss(images, clusters, noise).total)
+
+
+def test_the_original_of_an_augmented_image_is_the_image_itself(build, data):
+    seen = []
+
+    class Watched(type(build())):
+        def training_loss(self, images, originals, labels, generator):
+            seen.append((images.clone(), originals.clone()))
+            return self.loss(images, labels, generator)
+
+    model = build()
+    model.__class__ = Watched
+    augment = AugmentSettings(
+        rotation=30, shift=0.2, scale=0, shear=0, crop=0, flip=False, brightness=0
+    )
+    list(fit(model, *data, replace(PLAN, epochs=1, augment=augment)))
+    originals = torch.cat([each for _, each in seen])
+    known = data[0][0].float() / 255
+    distances = torch.cdist(originals.flatten(1), known.flatten(1))
+    assert (distances.min(dim=1).values < 0.01).all()  # the nearest other one is 0.5 away
+    assert (distances.min(dim=0).values < 0.01).all()
+    assert all(not torch.equal(images, original) for images, original in seen)
+
+
+def test_a_model_of_another_kind_learns_from_its_teachers(build, params, data, labels):
+    teacher = params.models["vae"]
+    settings = SETTINGS.model_copy(update={"teacher": teacher, "rounds": 2, "epochs": 60})
+    model, rows, seen = run(build, data, settings, replace(PLAN, epochs=60))
+    assert [name for name, _ in phases(settings)] == list(seen)
+    assert [index for _, index in phases(settings)] == [0, 1, 0, 1, 2]
+    kinds = [type(getattr(each, "model", each)).__name__ for _, _, each, _ in seen.values()]
+    assert kinds == ["VAE"] * 4 + ["Autoencoder"]
+    assert seen["round 2 of 2"][2].model is model
+    assert len(rows) == 60
+    # It has learned the clusters, whatever they are called.
+    with torch.no_grad():
+        found = seen["round 2 of 2"][2].head(model.embed(data[0][0].float() / 255)).argmax(1)
+    true = np.tile(labels, 3)[:120]
+    assert len({(int(a), int(b)) for a, b in zip(found, true, strict=True)}) == 4
 
 
 def test_without_classes_the_number_of_clusters_must_be_given(build, data):

@@ -5,15 +5,15 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError
+from pydantic import Field, ValidationError
 
 from latentlab.arithmetic import Arithmetic
 from latentlab.arrays import Shape
 from latentlab.data.settings import InputSettings
 from latentlab.errors import LatentlabError, cut, printable, quoted
 from latentlab.files import read_json, write_json
-from latentlab.models.registry import parse_settings
-from latentlab.models.settings import ModelInputs, ModelSettings
+from latentlab.models.registry import AnyModelSettings
+from latentlab.models.settings import ModelInputs
 from latentlab.pixels import PixelRange
 from latentlab.settings import Settings, Width
 
@@ -23,7 +23,6 @@ FORMAT = 1
 DIGEST = "sha256"
 
 ClassNames = Annotated[tuple[str, ...], Field(strict=False)]
-AnyModelSettings = SerializeAsAny[Annotated[ModelSettings, BeforeValidator(parse_settings)]]
 
 
 class BundleConfig(Settings):

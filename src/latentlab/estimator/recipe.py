@@ -7,11 +7,12 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationError, model_validator
 
 from latentlab.anomaly.settings import AnomalyScore
-from latentlab.bundle.config import AnyModelSettings, BundleConfig
+from latentlab.bundle.config import BundleConfig
 from latentlab.data.settings import AugmentSettings, Binarize, Fit
 from latentlab.errors import choices, quoted
 from latentlab.mixture.settings import MixtureSettings
 from latentlab.models.defaults import DEFAULT_SETTINGS
+from latentlab.models.registry import AnyModelSettings
 from latentlab.pixels import PixelRange
 from latentlab.settings import Device, PositiveFloat, PositiveInt, Settings, Width
 from latentlab.training.settings import SelfTrainingSettings, TrainSettings
@@ -62,7 +63,15 @@ UNCHANGED = AugmentSettings(
 
 
 NO_SELF_TRAINING = SelfTrainingSettings(
-    rounds=0, members=1, epochs=5, n_clusters=None, n_neighbors=15, agreement=0.9, weight=100
+    rounds=0,
+    members=1,
+    teacher=None,
+    epochs=5,
+    n_clusters=None,
+    n_neighbors=15,
+    agreement=0.9,
+    weight=100,
+    consistency=1,
 )
 
 

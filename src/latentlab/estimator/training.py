@@ -32,7 +32,7 @@ from latentlab.mixture.space import fit_in_space, in_space
 from latentlab.models.base import ImageModel
 from latentlab.models.initialization import initialize
 from latentlab.models.registry import build_model
-from latentlab.models.settings import ModelInputs
+from latentlab.models.settings import ModelInputs, ModelSettings
 from latentlab.randomness import make_repeatable, resolve_device
 from latentlab.training.history import Row
 from latentlab.training.loop import Data, TrainingPlan, fit
@@ -144,8 +144,8 @@ def _train(
     """A trained network in evaluation mode, and the losses of each epoch."""
     device = resolve_device(recipe.device)
 
-    def build() -> ImageModel:
-        network = build_model(recipe.model, inputs)
+    def build(teacher: ModelSettings | None) -> ImageModel:
+        network = build_model(teacher or recipe.model, inputs)
         initialize(network, recipe.train.initialization)
         return network.to(device)
 

@@ -15,7 +15,7 @@ class Projection(NamedTuple):
 
     Attributes:
         origin: Shape ``(D,)``.
-        directions: Orthonormal rows, shape ``(d, D)``.
+        directions: One row each, shape ``(d, D)``; orthonormal for principal components.
         axis_names: One per direction.
     """
 

@@ -173,6 +173,21 @@ class ImageModel(nn.Module, ABC):
             generator: Source of the posterior samples, on the model's device.
         """
 
+    def training_loss(
+        self, images: Tensor, originals: Tensor, labels: Tensor, generator: torch.Generator
+    ) -> Losses:
+        """Loss terms of each image of a training batch: those of ``loss``.
+
+        Only a model that compares two forms of an image overrides it.
+
+        Args:
+            images: Augmented, shape ``(B, C, H, W)``.
+            originals: The same before augmentation, or ``images`` itself without it.
+            labels: As in ``loss``.
+            generator: As in ``loss``.
+        """
+        return self.loss(images, labels, generator)
+
     def embed(self, images: Tensor) -> Tensor:
         """Encode to latents without randomness: the posterior means, shape ``(B, D)``."""
         return self.posterior(images).mean

@@ -22,13 +22,20 @@ class WithClusteringHead(ImageModel):
         model: Learns, in place.
         n_clusters: Number of clusters.
         weight: Of the cross-entropy, which is added to the model's own loss.
+        consistency: Share of the cross-entropy that is added again between what the classifier
+            says of an augmented image and what it says of the original. It reaches the images
+            that have no sure cluster, too.
 
     References:
-        Mahon & Lukasiewicz, Selective Pseudo-label Clustering (2021).
+        Mahon & Lukasiewicz, Selective Pseudo-label Clustering (2021), for clusters as labels.
         https://arxiv.org/abs/2107.10692
+        Hu et al., Learning Discrete Representations via Information Maximizing Self-Augmented
+        Training (2017), for the consistency. https://arxiv.org/abs/1702.08720
     """
 
-    def __init__(self, model: ImageModel, n_clusters: int, weight: float) -> None:
+    def __init__(
+        self, model: ImageModel, n_clusters: int, weight: float, consistency: float
+    ) -> None:
         super().__init__(
             shape=model.shape,
             pixel_range=model.pixel_range,
@@ -39,6 +46,7 @@ class WithClusteringHead(ImageModel):
         self.model = model
         self.head = Linear(model.latent_dim, n_clusters).to(model.device)
         self.weight = weight
+        self.consistency = consistency
 
     @property
     def is_variational(self) -> bool:  # type: ignore[override]
@@ -67,8 +75,28 @@ class WithClusteringHead(ImageModel):
             generator: Source of the posterior samples.
         """
         losses = self.model.loss(images, torch.full_like(labels, NO_CLASS), generator)
-        logits = self.head(self.model.embed(images))
-        clusters = functional.cross_entropy(
-            logits, labels, ignore_index=NO_CLASS, reduction="none"
-        )
+        return self._with_clusters(losses, self._cross_entropy(self._logits(images), labels))
+
+    def training_loss(
+        self, images: Tensor, originals: Tensor, labels: Tensor, generator: torch.Generator
+    ) -> Losses:
+        """As ``loss``, and the cross-entropy of the clusters of images and of their originals."""
+        if originals is images or not self.consistency:
+            return self.loss(images, labels, generator)
+        losses = self.model.loss(images, torch.full_like(labels, NO_CLASS), generator)
+        with torch.no_grad():
+            targets = self._logits(originals).softmax(dim=1)
+        logits = self._logits(images)
+        agreement = functional.cross_entropy(logits, targets, reduction="none")
+        clusters = self._cross_entropy(logits, labels) + self.consistency * agreement
+        return self._with_clusters(losses, clusters)
+
+    def _logits(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.model.embed(images))
+        return logits
+
+    def _cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return functional.cross_entropy(logits, labels, ignore_index=NO_CLASS, reduction="none")
+
+    def _with_clusters(self, losses: Losses, clusters: Tensor) -> Losses:
         return losses._replace(total=losses.total + self.weight * clusters, clusters=clusters)

@@ -3,7 +3,9 @@
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator, SerializeAsAny
 
 from latentlab.errors import choices, quoted
 from latentlab.models import kinds
@@ -78,6 +80,10 @@ def parse_settings(values: Any) -> Any:
     if not isinstance(values.get("kind"), str):
         raise ValueError(f"kind: found {quoted(values.get('kind'))}; {known}")
     return settings_class(values["kind"]).model_validate(values)
+
+
+# Settings of any kind, by their ``kind``.
+AnyModelSettings = SerializeAsAny[Annotated[ModelSettings, BeforeValidator(parse_settings)]]
 
 
 def build_model(settings: ModelSettings, inputs: ModelInputs) -> "ImageModel":

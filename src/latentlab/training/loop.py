@@ -178,12 +178,11 @@ def _train_epoch(state: TrainingState, images: Tensor, labels: Tensor, plan: Tra
     if plan.augment is not None and plan.augment.changes:
         augment = Augmentation(plan.augment, generators["augmentation"])
     for batch, classes in shuffled(images, labels, plan.batch_size, generators["order"]):
-        if augment is not None:
-            batch = augment(batch)
+        views = [batch] if augment is None else [augment(batch), batch]
         if plan.dynamic_binarization:
-            batch = dynamic_binarization(batch, generators["levels"])
-        pixels = to_pixels(batch, model.pixel_range, model.device)
-        losses = model.loss(pixels, classes, generators["noise"])
+            views = [dynamic_binarization(view, generators["levels"]) for view in views]
+        pixels = [to_pixels(view, model.pixel_range, model.device) for view in views]
+        losses = model.training_loss(pixels[0], pixels[-1], classes, generators["noise"])
         state.optimizer.zero_grad(set_to_none=True)
         losses.total.mean().backward()
         state.optimizer.step()

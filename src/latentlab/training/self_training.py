@@ -16,6 +16,7 @@ from latentlab.errors import LatentlabError
 from latentlab.memory import FLOAT32, rows_at_once
 from latentlab.models.base import ImageModel
 from latentlab.models.clustering_head import WithClusteringHead
+from latentlab.models.settings import ModelSettings
 from latentlab.randomness import stream_seed
 from latentlab.training.history import Row
 from latentlab.training.loop import Data, TrainingPlan
@@ -25,6 +26,8 @@ from latentlab.training.settings import SelfTrainingSettings
 ENCODED_ROWS = 1000  # images that are encoded at a time
 
 
+# Gives an untrained model: of the settings, or of the model that is kept where they are None.
+Build = Callable[[ModelSettings | None], ImageModel]
 # Runs one training to its end: model, train, validation, plan, and what the training is part of,
 # for people, no two alike, empty where it is all or the last. Returns one row per epoch.
 Fit = Callable[[ImageModel, Data, Data, TrainingPlan, str], list[Row]]
@@ -33,9 +36,11 @@ Fit = Callable[[ImageModel, Data, Data, TrainingPlan, str], list[Row]]
 def phases(settings: SelfTrainingSettings) -> Iterator[tuple[str, int]]:
     """Each training of ``train_models``: its name, and the model that it trains, from 0.
 
+    With a teacher the model that is kept comes after all members, and is trained last.
+
     Example:
-        >>> example = {"rounds": 1, "members": 2, "epochs": 5, "n_clusters": 3}
-        >>> example |= {"n_neighbors": 15, "agreement": 0.9, "weight": 1.0}
+        >>> example = {"rounds": 1, "members": 2, "epochs": 5, "n_clusters": 3, "teacher": None}
+        >>> example |= {"n_neighbors": 15, "agreement": 0.9, "weight": 1.0, "consistency": 1.0}
         >>> list(phases(SelfTrainingSettings(**example)))
         [('member 1 of 2', 0), ('member 2 of 2', 1), ('round 1 of 1', 0)]
     """
@@ -48,11 +53,12 @@ def phases(settings: SelfTrainingSettings) -> Iterator[tuple[str, int]]:
         for index, member in enumerate(members):
             yield f"round {number} of {settings.rounds}, {member}", index
     # Of the last round only one model is kept, and so only one is trained.
-    yield f"round {settings.rounds} of {settings.rounds}", 0
+    kept = 0 if settings.teacher is None else settings.members
+    yield f"round {settings.rounds} of {settings.rounds}", kept
 
 
 def train_models(
-    build: Callable[[], ImageModel],
+    build: Build,
     train: Data,
     validation: Data,
     plan: TrainingPlan,
@@ -62,7 +68,7 @@ def train_models(
     """Train a model, and as many more as self-training asks for.
 
     A model that needs a pretraining has it before its first training. Every round clusters the
-    latents of each model, takes the clusters that all of them agree on as labels, and trains on:
+    latents of each member, takes the clusters that all of them agree on as labels, and trains on:
     reconstruction, and a linear classifier of the latents.
 
     Args:
@@ -74,7 +80,8 @@ def train_models(
         fit: Runs one training.
 
     Returns:
-        The first model, and the rows of its last training.
+        The model that is kept: the first member, or, with a teacher, the one that learned from
+        them; and the rows of its last training.
 
     Raises:
         LatentlabError: If there are fewer than two clusters, or too few images.
@@ -83,29 +90,41 @@ def train_models(
         Mahon & Lukasiewicz, Selective Pseudo-label Clustering (2021).
         https://arxiv.org/abs/2107.10692
     """
-    names = list(phases(settings))
-    models = [build() for _ in range(settings.members if settings.rounds else 1)]
     if settings.rounds == 0:
-        return models[0], _train_alone(models[0], train, validation, plan, "", fit)
-    n_clusters = settings.n_clusters or int(train[1].max()) + 1
+        model = build(None)
+        return model, _train_alone(model, train, validation, plan, "", fit)
+    names = list(phases(settings))
+    members = [build(settings.teacher) for _ in range(settings.members)]
+    models = members if settings.teacher is None else [*members, build(None)]
+    n_clusters = _n_clusters(settings, train[1])
+    rows: list[Row] = []
+    for phase, index in names[: len(members)]:
+        seed = plan.seed if index == 0 else stream_seed(plan.seed, phase)
+        rows = _train_alone(
+            members[index], train, validation, replace(plan, seed=seed), phase, fit
+        )
+    later = names[len(members) :]
+    while later:
+        learned, held_out = _labels(members, train, validation, n_clusters, settings, plan.seed)
+        for phase, index in later[: len(members)]:
+            model = WithClusteringHead(
+                models[index], n_clusters, settings.weight, settings.consistency
+            )
+            changed = replace(plan, epochs=settings.epochs, seed=stream_seed(plan.seed, phase))
+            rows = fit(model, learned, held_out, changed, phase)
+        later = later[len(members) :]
+    return models[names[-1][1]], rows
+
+
+def _n_clusters(settings: SelfTrainingSettings, labels: Tensor) -> int:
+    """The number of clusters that is given, or of classes."""
+    n_clusters = settings.n_clusters or int(labels.max()) + 1
     if n_clusters < 2:
         raise LatentlabError(
             "train.self_training.n_clusters: empty means one per class, but the set has "
             f"{n_clusters or 'no'} class; give a number, 2 or more"
         )
-    rows: list[Row] = []
-    for phase, index in names[: len(models)]:
-        seed = plan.seed if index == 0 else stream_seed(plan.seed, phase)
-        rows = _train_alone(models[index], train, validation, replace(plan, seed=seed), phase, fit)
-    later = names[len(models) :]
-    while later:
-        learned, held_out = _labels(models, train, validation, n_clusters, settings, plan.seed)
-        for phase, index in later[: len(models)]:
-            model = WithClusteringHead(models[index], n_clusters, settings.weight)
-            changed = replace(plan, epochs=settings.epochs, seed=stream_seed(plan.seed, phase))
-            rows = fit(model, learned, held_out, changed, phase)
-        later = later[len(models) :]
-    return models[0], rows
+    return n_clusters
 
 
 def _train_alone(

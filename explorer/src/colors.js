@@ -1,0 +1,82 @@
+// What points are colored by.
+
+// Ten colors that stay apart for color-blind readers: Petroff, Accessible Color Sequences for
+// Data Visualization (2021), https://arxiv.org/abs/2107.02270
+const CATEGORIES = [
+  "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
+  "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
+];
+// From low to high, of rising lightness.
+const CONTINUOUS = ["#440154", "#3b528b", "#21918c", "#5ec962", "#fde725"];
+const NONE = "#888888";
+
+/** Color of a class or component; gray for none. */
+export const colorOf = (index) => (index < 0 ? NONE : CATEGORIES[index % CATEGORIES.length]);
+
+/** What the points of a model can be colored by: [key, text] pairs. */
+export function colorings(run, model) {
+  const some = [["component", "component"]];
+  if (run.classNames.length > 0) {
+    some.unshift(["class", "class"]);
+    some.push(["assigned", "assigned class"], ["correctness", "correctness"]);
+  }
+  if (run.split.includes(1)) some.push(["split", "test or anomaly"]);
+  return [...some, ...model.values.map(({ name, label }) => [name, label])];
+}
+
+/**
+ * Color every row.
+ *
+ * @returns {categories} with `of` (index of each row) and `legend` ({name, color, count}); or
+ *   {range} with `of` (each row in [0, 1]) and `range` (lowest and highest value shown).
+ */
+export function color(run, model, key) {
+  const value = model.value(key);
+  if (value) return continuous(value.values);
+  switch (key) {
+    case "component": {
+      const names = Array.from(model.mixture.weights, (_, component) => {
+        const assigned = model.mixture.classes[component];
+        return assigned < 0 ? `${component}` : `${component}: ${run.className(assigned)}`;
+      });
+      return categorical(model.component, names, colorOf);
+    }
+    case "correctness": {
+      const right = Array.from(model.component, (_, row) => {
+        if (run.split[row] === 1 || run.label[row] < 0) return -1;
+        return run.isMisassigned(model, row) ? 1 : 0;
+      });
+      return categorical(right, ["right", "wrong"], (index) => colorOf([0, 2][index] ?? -1));
+    }
+    case "split":
+      return categorical(run.split, ["test", "anomaly"], (index) => colorOf([0, 2][index]));
+    case "assigned":
+      return categorical(model.predicted, run.classNames, colorOf);
+    default:
+      if (run.classNames.length === 0) return color(run, model, "component");
+      return categorical(run.label, run.classNames, colorOf);
+  }
+}
+
+function categorical(indices, names, shade) {
+  const of = Float32Array.from(indices, (index) => (index < 0 ? names.length : index));
+  const legend = [...names, "none"].map((name, index) => ({
+    index,
+    name,
+    color: shade(index === names.length ? -1 : index),
+    count: 0,
+  }));
+  for (const index of of) legend[index].count++;
+  return { of, colors: legend.map((each) => each.color), legend, range: null };
+}
+
+function continuous(values) {
+  // A few far values would leave one color to all others.
+  const sorted = Float32Array.from(values).sort();
+  const low = sorted[Math.floor(0.01 * (sorted.length - 1))];
+  const high = sorted[Math.ceil(0.99 * (sorted.length - 1))];
+  const of = Float32Array.from(values, (value) =>
+    Math.min(1, Math.max(0, (value - low) / (high - low || 1))),
+  );
+  return { of, colors: CONTINUOUS, legend: null, range: [low, high] };
+}
