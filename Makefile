@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help repro baseline seeds fresh report doctor deps docs notebook screenshots lock bench test check lint format clean
+.PHONY: help repro baseline seeds sweep fresh report doctor deps docs notebook screenshots lock bench test check lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,10 @@ baseline: $(BIN)/.runs  ## Run the pipeline, and record the machine that made th
 
 seeds: $(BIN)/.runs  ## Mean and deviation over experiments that differ in OVER (default: seed, into seeds.json)
 	@python -m tools.seeds --over $(or $(OVER),seed)
+
+sweep: $(BIN)/.runs  ## Run experiments side by side (SET="seed=0,1,2 latent_dim=8,16"; NAME, WORKERS)
+	@python -m tools.sweep $(foreach each,$(SET),-S '$(each)') \
+	  $(if $(NAME),--name '$(NAME)') $(if $(WORKERS),--workers $(WORKERS))
 
 fresh: $(BIN)/.runs  ## Say whether dvc.lock is what code and params make; needs no data
 	@python -m tools.fresh

@@ -1,0 +1,229 @@
+"""Run many experiments at once, each in a clone of its own on one shared cache of DVC.
+
+Run as ``python -m tools.sweep -S seed=0,1,2 -S latent_dim=8,16`` (``make sweep SET="..."``): every
+combination becomes an experiment of this repository, as ``dvc exp run`` would make it. DVC's own
+queue loses logs and runs when it has several workers (dvc #10673).
+"""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import pandas as pd
+import typer
+
+from latentlab.errors import LatentlabError, quoted
+from latentlab.params import load_params
+from tools import one_line, output_of, run
+from tools.revision import git
+from tools.seeds import experiments
+
+ROOT = Path(__file__).resolve().parents[1]
+CLONES = ".sweep"
+QUOTES = ("'", '"')
+# A run that is killed goes on from its last checkpoint, in its clone.
+ATTEMPTS = 3
+# How DVC says that a signal has ended a stage.
+KILLED = re.compile(r"exited with -\d+")
+BRACKETS = {"[": "]", "{": "}", "(": ")"}
+ARRAY = """\
+#!/bin/bash
+#SBATCH --job-name={name}
+#SBATCH --array=0-{last}
+#SBATCH --cpus-per-task={threads}
+#SBATCH --output=.sweep/%x-%a.out
+# Each task runs one experiment of the sweep. The folder must be on a disk that all nodes share.
+set -euo pipefail
+cd {root}
+{python} -m tools.sweep --name {name} {settings} --only "$SLURM_ARRAY_TASK_ID"
+"""
+
+
+class Task(NamedTuple):
+    """One experiment: its name, and what ``-S`` changes."""
+
+    name: str
+    overrides: tuple[str, ...]
+
+
+def split_values(text: str) -> list[str]:
+    """Values between commas, those in brackets or quotes left whole.
+
+    Example:
+        >>> split_values("8,16"), split_values("[vae,cvae],[vae]")
+        (['8', '16'], ['[vae,cvae]', '[vae]'])
+    """
+    values, closing, quote = [""], [], ""
+    for letter in text:
+        if letter == "," and not closing and not quote:
+            values.append("")
+            continue
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in QUOTES:
+            quote = letter
+        elif letter in BRACKETS:
+            closing.append(BRACKETS[letter])
+        elif closing and letter == closing[-1]:
+            closing.pop()
+        values[-1] += letter
+    return values
+
+
+def tasks(name: str, settings: Sequence[str]) -> list[Task]:
+    """Every combination of the values of each setting, in order.
+
+    Args:
+        name: Each experiment is called this and its number.
+        settings: Such as ``latent_dim=8,16``.
+
+    Raises:
+        LatentlabError: If one is no ``key=value``, or there is none.
+    """
+    choices = []
+    for setting in settings:
+        key, sign, values = setting.partition("=")
+        if not sign or not key.strip():
+            raise LatentlabError(
+                f"-S: found {quoted(setting)}; give key=value, or key=value,value"
+            )
+        choices.append([f"{key}={value}" for value in split_values(values)])
+    if not choices:
+        raise LatentlabError("nothing varies; give -S key=value,value once or more")
+    return [Task(f"{name}-{i}", each) for i, each in enumerate(product(*choices))]
+
+
+def run_task(root: Path, task: Task) -> str:
+    """Run one experiment in a clone, and bring it into the repository.
+
+    Args:
+        root: Of the repository.
+        task: The experiment.
+
+    Returns:
+        What went wrong, on one line; empty if nothing did.
+    """
+    clone, log = root / CLONES / task.name, root / CLONES / f"{task.name}.log"
+    if not (clone / ".git").exists():
+        shutil.rmtree(clone, ignore_errors=True)
+        output_of(["git", "clone", "--quiet", "--shared", str(root), str(clone)], root)
+        output_of(["dvc", "cache", "dir", "--local", str(root / ".dvc/cache")], clone)
+    changes = [word for each in task.overrides for word in ("-S", each)]
+    command = ["dvc", "exp", "run", "--force", "--name", task.name, *changes]
+    for attempt in range(ATTEMPTS):
+        # What a run that was killed has left: the experiment's params, and locks.
+        git(clone, "checkout", "--quiet", "--force", "HEAD")
+        (clone / ".dvc/tmp/rwlock").unlink(missing_ok=True)
+        with log.open("a" if attempt else "w", encoding="utf-8") as file:
+            status = subprocess.run(
+                command, cwd=clone, stdout=file, stderr=subprocess.STDOUT, check=False
+            ).returncode
+        if status == 0:
+            # Data are in the shared cache already; git takes the rest.
+            output_of(["dvc", "exp", "push", "--no-cache", "origin", task.name], clone)
+            shutil.rmtree(clone, ignore_errors=True)
+            return ""
+        said = log.read_text(encoding="utf-8", errors="replace").strip()
+        if status > 0 and not KILLED.search(said.rpartition("\nERROR")[2]):
+            break
+    last = one_line(said.splitlines()[-1]) if said else f"status {status}"
+    return f"{task.name}: {last} (all of it: {log})"
+
+
+def finished(root: Path) -> set[str]:
+    """Names of the experiments of HEAD that the repository has."""
+    listed = output_of(["dvc", "exp", "list", "--name-only"], root).stdout.decode()
+    return set(listed.split())
+
+
+def run_all(root: Path, waiting: Sequence[Task], workers: int) -> Iterator[tuple[Task, str]]:
+    """Run experiments, some at a time; each as it ends, with what went wrong.
+
+    A failure ends none of the others.
+    """
+    with ThreadPoolExecutor(workers) as pool:
+        running = {pool.submit(run_task, root, task): task for task in waiting}
+        try:
+            for done in as_completed(running):
+                yield running[done], done.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def table(root: Path, chosen: Sequence[Task]) -> pd.DataFrame:
+    """One row per finished experiment: what varies, and its headline figures."""
+    shown = json.loads(output_of(["dvc", "exp", "show", "--json"], root).stdout)
+    found = {each.name: each.metrics for each in experiments(shown)}
+    rows = {
+        task.name: dict(each.split("=", 1) for each in task.overrides) | found[task.name]
+        for task in chosen
+        if task.name in found
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def array_script(root: Path, name: str, settings: Sequence[str], count: int, threads: int) -> str:
+    """A script for ``sbatch`` that runs each experiment as a task of a job array."""
+    return ARRAY.format(
+        name=name,
+        last=count - 1,
+        threads=threads,
+        root=shlex.quote(str(root)),
+        python=shlex.quote(sys.executable),
+        settings=" ".join(f"-S {shlex.quote(each)}" for each in settings),
+    )
+
+
+def main(
+    settings: Annotated[list[str], typer.Option("-S", help="key=value,value; more than once.")],
+    name: Annotated[str, typer.Option(help="Experiments are called this and a number.")] = "sweep",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Experiments at a time; default: cores by threads.")
+    ] = None,
+    slurm: Annotated[
+        Path | None, typer.Option(help="Write a job array for sbatch here, and run nothing.")
+    ] = None,
+    only: Annotated[int | None, typer.Option(min=0, help="Run the one of this number.")] = None,
+) -> None:
+    """Run every combination that the repository does not have yet, and show them all."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", name):
+        raise LatentlabError(
+            f"--name: found {quoted(name)}; allowed: lower-case letters, digits, - and _"
+        )
+    chosen = tasks(name, settings)
+    threads = load_params(ROOT / "params.yaml").threads
+    if slurm is not None:
+        slurm.write_text(array_script(ROOT, name, settings, len(chosen), threads), "utf-8")
+        print(f"{slurm}: {len(chosen)} tasks; submit it with sbatch")
+        return
+    if only is not None:
+        if only >= len(chosen):
+            raise LatentlabError(f"--only: found {only}; allowed: 0 to {len(chosen) - 1}")
+        chosen = [chosen[only]]
+    if git(ROOT, "status", "--porcelain", "--untracked-files=no").stdout:
+        print("changes that are not committed have no part in these experiments", file=sys.stderr)
+    have = finished(ROOT)
+    waiting = [task for task in chosen if task.name not in have]
+    workers = workers or max(1, (os.cpu_count() or 1) // threads)
+    failures = []
+    for number, (task, failure) in enumerate(run_all(ROOT, waiting, workers), start=1):
+        failures += [failure] if failure else []
+        state = "failed" if failure else "done"
+        print(f"{number} of {len(waiting)}: {task.name} {state} ({', '.join(task.overrides)})")
+    print(f"\n{table(ROOT, chosen).to_markdown(floatfmt='.4f')}\n")
+    if failures:
+        raise LatentlabError("; ".join(failures))
+
+
+if __name__ == "__main__":
+    run(partial(typer.run, main))
