@@ -70,12 +70,12 @@ def _content() -> dict[str, object]:
         "latents": latents,
         "distances": np.ones((POINTS, 10)),
         "means": np.zeros((10, DIMENSIONS)),
-        "cholesky": np.tile(np.eye(DIMENSIONS), (10, 1, 1)),
+        "draws": np.zeros((10, 1, DIMENSIONS)),
         "weights": np.full(10, 0.1),
     }
     floats = {key: packed(value, "float32") for key, value in numbers.items()}
     flat = packed(np.zeros(DIMENSIONS), "float32")
-    mixture = {key: floats[key] for key in ("weights", "means", "cholesky")}
+    mixture = {key: floats[key] for key in ("weights", "means", "draws")}
     model = {
         "name": "random",
         "kind": "vae",

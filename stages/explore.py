@@ -49,7 +49,7 @@ def main(
         tests.shape, settings.latent_dim, settings.pixel_range, len(dataset.class_names)
     )
     rows = choose_rows(
-        tests.labels, len(others.labels), tests.shape[1], settings.explorer, settings.seed
+        tests.labels, len(others.labels), tests.shape, settings.explorer, settings.seed
     )
     assets = read_assets()
     with replacing(explorer) as temporary, threadpool_limits(settings.threads):

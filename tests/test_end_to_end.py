@@ -12,10 +12,12 @@ import pytest
 import torch
 
 import latentlab
+from latentlab.errors import LatentlabError
 from latentlab.machine import other_bytes
 from tests.conftest import ROOT
 from tools.baseline import TOLERANCE
 from tools.browser import CHROMIUM, chromium, opened, settle
+from tools.explorers import make as make_explorer
 
 pytestmark = pytest.mark.slow
 
@@ -79,6 +81,18 @@ def test_the_explorer_of_a_real_run_decodes_as_the_library_does(repository):
             found = np.array(page.evaluate(DECODE, [name, latents.tolist()]))
             expected = model.decode(latents).reshape(100, -1)
             assert np.abs(found - expected).max() < 1 / 255, name
+
+
+def test_a_reviewer_gets_the_explorer_of_a_revision(repository, shell, tmp_path):
+    page = repository / "data/explorer.html"
+    shell(
+        "git", "commit", "-qam", "Keep what the run has changed", "--allow-empty", cwd=repository
+    )
+    assert make_explorer(repository, "HEAD", tmp_path / "after.html")
+    assert (tmp_path / "after.html").read_bytes() == page.read_bytes()
+    assert shell("git", "worktree", "list", cwd=repository).count("\n") == 1
+    with pytest.raises(LatentlabError, match="'--output=x' is no revision"):
+        make_explorer(repository, "--output=x", tmp_path / "none.html")
 
 
 def contents(folder):

@@ -37,7 +37,7 @@ def link(text: str, address: str) -> Link:
     Raises:
         LatentlabError: If the address is neither one of the web nor a path.
     """
-    if not re.fullmatch(r"https://\S+|[\w./-]+", address):
+    if not re.fullmatch(r"https://\S+|(?!//)[\w./-]+", address):
         raise LatentlabError(
             f"explorer {text}: found {quoted(address)}; allowed: an address that begins with "
             "https://, or a path"
@@ -62,7 +62,8 @@ def worktree(root: Path, revision: str) -> Iterator[Path]:
         folder = Path(parent) / "checkout"
         git(root, "worktree", "add", "--detach", "--quiet", str(folder), commit)
         try:
-            output_of(["dvc", "cache", "dir", "--local", str(root / ".dvc/cache")], folder)
+            cache = output_of(["dvc", "cache", "dir"], root).stdout.decode().strip()
+            output_of(["dvc", "cache", "dir", "--local", cache], folder)
             yield folder
         finally:
             git(root, "worktree", "remove", "--force", str(folder), check=False)
@@ -82,6 +83,7 @@ def make(root: Path, revision: str, to: Path) -> bool:
     Raises:
         LatentlabError: If there is no such revision, or its pipeline fails.
     """
+    to.unlink(missing_ok=True)
     with worktree(root, revision) as folder:
         if f"\n  {STAGE}:" not in (folder / "dvc.yaml").read_text(encoding="utf-8"):
             return False

@@ -117,7 +117,8 @@ def run_task(root: Path, task: Task) -> str:
     if not (clone / ".git").exists():
         shutil.rmtree(clone, ignore_errors=True)
         output_of(["git", "clone", "--quiet", "--shared", str(root), str(clone)], root)
-        output_of(["dvc", "cache", "dir", "--local", str(root / ".dvc/cache")], clone)
+        cache = output_of(["dvc", "cache", "dir"], root).stdout.decode().strip()
+        output_of(["dvc", "cache", "dir", "--local", cache], clone)
     changes = [word for each in task.overrides for word in ("-S", each)]
     command = ["dvc", "exp", "run", "--force", "--name", task.name, *changes]
     for attempt in range(ATTEMPTS):

@@ -7,7 +7,7 @@ const CATEGORIES = [
   "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
 ];
 // From low to high, of rising lightness.
-const CONTINUOUS = ["#440154", "#3b528b", "#21918c", "#5ec962", "#fde725"];
+const CONTINUOUS = ramp(["#440154", "#3b528b", "#21918c", "#5ec962", "#fde725"], 128);
 const NONE = "#888888";
 
 /** Color of a class or component; gray for none. */
@@ -56,6 +56,17 @@ export function color(run, model, key) {
       if (run.classNames.length === 0) return color(run, model, "component");
       return categorical(run.label, run.classNames, colorOf);
   }
+}
+
+/** `count` colors that go evenly through the given ones. */
+function ramp(anchors, count) {
+  const channels = anchors.map((shade) => [1, 3, 5].map((at) => parseInt(shade.slice(at, at + 2), 16)));
+  return Array.from({ length: count }, (_, i) => {
+    const at = (i / (count - 1)) * (anchors.length - 1);
+    const low = Math.min(Math.floor(at), anchors.length - 2);
+    const mixed = channels[low].map((value, c) => value + (at - low) * (channels[low + 1][c] - value));
+    return `#${mixed.map((value) => Math.round(value).toString(16).padStart(2, "0")).join("")}`;
+  });
 }
 
 function categorical(indices, names, shade) {

@@ -15,8 +15,10 @@ export class Decoding {
     const url = URL.createObjectURL(new Blob([WORKER_SOURCE], { type: "text/javascript" }));
     this.#worker = new Worker(url);
     this.#worker.onmessage = ({ data }) => {
-      this.#waiting.get(data.id)(data.pixels);
+      const { resolve, reject } = this.#waiting.get(data.id);
       this.#waiting.delete(data.id);
+      if (data.error) reject(new Error(data.error));
+      else resolve(data.pixels);
     };
     for (const model of models) this.add(model);
   }
@@ -53,8 +55,8 @@ export class Decoding {
     const joined = new Float32Array(latents.length * width);
     latents.forEach((latent, i) => joined.set(latent, i * width));
     const id = ++this.#last;
-    const pixels = await new Promise((resolve) => {
-      this.#waiting.set(id, resolve);
+    const pixels = await new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
       this.#worker.postMessage({ id, model, latents: joined, label }, [joined.buffer]);
     });
     const size = pixels.length / latents.length;
@@ -77,11 +79,14 @@ export class Latest {
     this.#next = work;
     if (this.#busy) return;
     this.#busy = true;
-    while (this.#next) {
-      const now = this.#next;
-      this.#next = null;
-      await now();
+    try {
+      while (this.#next) {
+        const now = this.#next;
+        this.#next = null;
+        await now();
+      }
+    } finally {
+      this.#busy = false;
     }
-    this.#busy = false;
   }
 }

@@ -31,9 +31,11 @@ export function save(name, text) {
   URL.revokeObjectURL(url);
 }
 
-/** Rows of values as CSV; every value is quoted. */
+/** Rows of values as CSV; every value is quoted, and text is no formula of a spreadsheet. */
 export function csv(columns, rows) {
-  const quoted = (value) => `"${String(value).replaceAll('"', '""')}"`;
+  const plain = (value) =>
+    typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+  const quoted = (value) => `"${plain(value).replaceAll('"', '""')}"`;
   return [columns, ...rows].map((row) => `${row.map(quoted).join(",")}\r\n`).join("");
 }
 

@@ -1,4 +1,4 @@
-// Latents: from places on a map to latents, lines, sums, and draws of a component.
+// Latents: from places on a map to latents, lines and sums.
 
 import { rowOf } from "./arrays.js";
 
@@ -82,28 +82,3 @@ export function line(from, to, count) {
 
 /** a - b + c. */
 export const arithmetic = (a, b, c) => a.map((value, i) => value - b[i] + c[i]);
-
-/** Draws of one component of the mixture; the same ones for the same seed. */
-export function draws({ means, cholesky }, component, width, count, seed) {
-  const normal = normals(seed);
-  const mean = rowOf(means, component, width);
-  const factor = rowOf(cholesky, component, width * width);
-  return Array.from({ length: count }, () => {
-    const noise = Float64Array.from({ length: width }, normal);
-    return mean.map((value, i) => {
-      let sum = value;
-      for (let j = 0; j <= i; j++) sum += factor[i * width + j] * noise[j];
-      return sum;
-    });
-  });
-}
-
-/** Standard normal numbers: a linear congruential generator, and Box and Muller's transform. */
-function normals(seed) {
-  let state = (2 * seed + 1) >>> 0;
-  const uniform = () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return (state + 0.5) / 2 ** 32;
-  };
-  return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
-}

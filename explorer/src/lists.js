@@ -68,20 +68,18 @@ function labelErrors(run, model) {
   for (let row = 0; row < run.count; row++) {
     if (run.label[row] < 0 || run.split[row] === 1) continue;
     const counts = new Map();
-    let known = 0;
     for (const other of model.nearest(row)) {
-      if (run.split[other] === 1 || run.label[other] < 0) continue;
-      known++;
+      // Anomalies among the neighbors speak for no class.
+      if (run.label[other] < 0 || run.split[other] === 1) continue;
       counts.set(run.label[other], (counts.get(run.label[other]) ?? 0) + 1);
     }
     for (const [label, count] of counts) {
-      if (label !== run.label[row] && count >= DOUBT * known) {
-        const share = count / known;
-        found.push({ row, share, caption: `${run.className(run.label[row])}, not ${run.className(label)}?` });
+      if (label !== run.label[row] && count >= DOUBT * model.nNeighbors) {
+        found.push({ row, count, caption: `${run.className(run.label[row])}, not ${run.className(label)}?` });
       }
     }
   }
-  return found.sort((a, b) => b.share - a.share || a.row - b.row);
+  return found.sort((a, b) => b.count - a.count || a.row - b.row);
 }
 
 const compare = (a, b) => (a < b ? -1 : Number(a > b));

@@ -3,7 +3,7 @@
 import { color, colorings } from "./colors.js";
 import { Decoding } from "./decoding.js";
 import { choice, h, short } from "./dom.js";
-import { draws, lift } from "./latents.js";
+import { lift } from "./latents.js";
 import { LISTS } from "./lists.js";
 import { MapView } from "./map_view.js";
 import { betweenPanel } from "./panels/between.js";
@@ -42,15 +42,16 @@ class Page {
     this.decoding = new Decoding(content.models);
     this.store = new Store(fromFragment(this.run, location.hash));
     this.views = [];
-    this.draws = draws;
     this.centers = new Map();
     this.kept = null;
+    this.position = -1;
   }
 
   /** Build the page into an element. */
   async start(root, content) {
     await this.run.readSheet(content.sheet);
     this.tooltip = h("div", { class: "tooltip", hidden: true });
+    this.notice = h("p", { class: "notice", role: "alert", hidden: true });
     this.live = h("p", { class: "visually-hidden", "aria-live": "polite" });
     this.bar = h("header", {});
     this.maps = h("div", { class: "maps" });
@@ -61,7 +62,7 @@ class Page {
     );
     const elements = this.panels.map(({ element }) => element);
     const side = h("aside", {}, h("nav", { class: "buttons" }, elements.map(toPanel)), elements);
-    const stage = h("main", {}, this.maps, this.legend);
+    const stage = h("main", {}, this.notice, this.maps, this.legend);
     root.replaceChildren(this.bar, stage, side, this.tooltip, this.live, this.help);
     this.#applyTheme();
     this.#setViews();
@@ -98,6 +99,7 @@ class Page {
     const has = (...keys) => keys.some((key) => changed.has(key));
     if (has("models")) this.#setViews();
     else if (has("maps", "color", "filter", "anomalies")) this.#showMaps();
+    if (has("models", "active", "list")) this.position = -1;
     if (has("theme")) this.#applyTheme();
     if (has("mode")) for (const view of this.views) view.setMode(state.mode);
     if (has("centers")) this.#drawLegend();
@@ -112,25 +114,44 @@ class Page {
   /** One view for each model that is shown. */
   #setViews() {
     const { models } = this.store.state;
-    while (this.views.length > models.length) this.views.pop().element.remove();
+    while (this.views.length > models.length) this.views.pop().destroy();
     while (this.views.length < models.length) {
       const side = this.views.length;
       const view = new MapView(this.run, {
         hover: (row, x, y) => this.#hover(side, row, x, y),
         click: (row) => this.store.set({ row, active: side, latent: null, place: null }),
-        lasso: (rows) => this.store.set({ chosen: [...rows], active: side }),
+        lasso: (rows) => this.store.set({ chosen: [...rows], ...this.#activation(side) }),
         clear: () => this.#clear(),
+        lost: () => this.#tell("The browser has taken the map's WebGL away; load the page again."),
         walkStart: (each) => this.#startWalk(each),
         walk: (each, place) => this.#walk(each, place),
       });
-      this.views.push(view);
       this.maps.append(view.element);
-      view.start();
+      try {
+        view.start();
+      } catch {
+        view.element.remove();
+        this.#tell("This browser has no WebGL, so there is no map; lists and sliders work.");
+        return;
+      }
+      this.views.push(view);
       view.setMode(this.store.state.mode);
-      view.element.addEventListener("focusin", () => this.store.set({ active: side }));
+      view.element.addEventListener("focusin", () => this.store.set(this.#activation(side)));
     }
     this.maps.dataset.count = this.views.length;
     this.#showMaps();
+  }
+
+  /** What changes when a hand goes to a view: a latent is one of its model alone. */
+  #activation(side) {
+    if (side === this.store.state.active) return {};
+    return { active: side, latent: null, place: null };
+  }
+
+  /** Say over the maps what has gone wrong. */
+  #tell(text) {
+    this.notice.textContent = text;
+    this.notice.hidden = false;
   }
 
   #showMaps() {
@@ -164,7 +185,6 @@ class Page {
         latent: isActive ? state.latent : null,
         picture: state.mode === "walk" ? this.decoded : null,
         letters: { a: state.a, b: state.b, c: state.c },
-        isShown: (row) => state.anomalies || this.run.split[row] === 0,
         byComponent: state.color === "component",
         centers: state.centers ? this.centers.get(state.models[side]) : null,
       });
@@ -333,13 +353,17 @@ class Page {
 
   #search(text) {
     const { run, store } = this;
-    const row = run.rowNamed(text);
+    const sought = text.trim().toLowerCase();
+    const names = run.classNames.map((name) => name.toLowerCase());
+    // A class may be called as a row is: its whole name comes first.
+    const isFound = names.map((name) =>
+      names.includes(sought) ? name === sought : name.includes(sought),
+    );
+    const row = names.includes(sought) ? null : run.rowNamed(text);
     if (row !== null) {
       store.set({ row, latent: null, place: null });
       return;
     }
-    const sought = text.trim().toLowerCase();
-    const isFound = run.classNames.map((name) => name.toLowerCase().includes(sought));
     const chosen = [];
     run.label.forEach((label, each) => isFound[label] && chosen.push(each));
     this.live.textContent = sought && chosen.length ? `${chosen.length} images` : `nothing is called ${text}`;
@@ -422,7 +446,9 @@ class Page {
   #step(by) {
     const thumbs = [...document.querySelectorAll("#list .thumb")];
     if (thumbs.length === 0) return;
-    this.position = ((this.position ?? -1) + by + thumbs.length) % thumbs.length;
+    const first = by > 0 ? 0 : thumbs.length - 1;
+    const next = (this.position + by + thumbs.length) % thumbs.length;
+    this.position = this.position < 0 ? first : next;
     thumbs[this.position].click();
     thumbs[this.position].scrollIntoView({ block: "nearest" });
   }
@@ -431,6 +457,7 @@ class Page {
     const [dx, dy] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[key];
     const { store } = this;
     const view = this.views[store.state.active];
+    if (!view) return;
     const { row, place } = store.state;
     if (store.state.mode === "walk") {
       if (place === null) this.#startWalk(view);
@@ -449,7 +476,7 @@ class Page {
       const across = Math.abs(u * dy - v * dx);
       // Points to the side count as farther away than points ahead.
       const cost = along + 2 * across;
-      if (other !== row && along > 0 && across < 2 * along && cost < smallest) [best, smallest] = [other, cost];
+      if (other !== row && view.isShown(other) && along > 0 && across < 2 * along && cost < smallest) [best, smallest] = [other, cost];
     }
     if (best !== null) store.set({ row: best, latent: null, place: null });
   }

@@ -26,6 +26,7 @@ export class MapView {
   #marks = {};
   #pointer = [0, 0];
   #isBlank = false;
+  #observer;
 
   constructor(run, handlers) {
     this.#run = run;
@@ -82,8 +83,19 @@ export class MapView {
     });
     this.#watchWalking();
     this.#watchTouches();
-    new ResizeObserver(() => this.#resize()).observe(this.element);
+    this.#observer = new ResizeObserver(() => this.#resize());
+    this.#observer.observe(this.element);
+    this.points.addEventListener("webglcontextlost", () => this.map && this.#handlers.lost());
     this.#resize();
+  }
+
+  /** Give back what the view holds; it draws nothing afterwards. */
+  destroy() {
+    this.#observer.disconnect();
+    this.map = undefined;
+    this.plot.destroy();
+    this.renderer.destroy();
+    this.element.remove();
   }
 
   /** Show a map of a model, its points colored; points move there if they were shown before. */
@@ -92,6 +104,7 @@ export class MapView {
     [this.model, this.map] = [model, map];
     this.#fit(map.points);
     this.ink = ink;
+    this.isShown = (row) => isShown(row, coloring);
     this.element.setAttribute(
       "aria-label",
       `${map.name} map of ${this.#run.count} latents of ${model.name}. Arrow keys move.`,
@@ -103,8 +116,9 @@ export class MapView {
       [x[row], y[row]] = this.#normalized([map.points[2 * row], map.points[2 * row + 1]]);
     }
     const shown = [];
-    for (let row = 0; row < x.length; row++) if (isShown(row, coloring)) shown.push(row);
+    for (let row = 0; row < x.length; row++) if (this.isShown(row)) shown.push(row);
     this.#drawing.run(async () => {
+      if (this.map === undefined) return; // the view is gone
       this.plot.set({
         backgroundColor: background,
         colorBy: "valueA",
@@ -271,13 +285,13 @@ export class MapView {
   }
 
   #drawMarks(context) {
-    const { row, hovered, place, letters = {}, latent, picture, isShown } = this.#marks;
+    const { row, hovered, place, letters = {}, latent, picture } = this.#marks;
     context.strokeStyle = context.fillStyle = this.ink;
     if (row !== null && row !== undefined) {
       const [x, y] = this.toScreen(this.placeOf(row));
       context.lineWidth = 0.8;
       for (const other of this.model.nearest(row).slice(0, 5)) {
-        if (!isShown(other)) continue;
+        if (!this.isShown(other)) continue;
         context.beginPath();
         context.moveTo(x, y);
         context.lineTo(...this.toScreen(this.placeOf(other)));

@@ -45,7 +45,10 @@ export function createRenderer(canvas) {
     },
     destroy() {
       frame.cancel();
+      // A browser keeps few contexts, and takes the oldest away for one too many.
+      const context = regl._gl.getExtension("WEBGL_lose_context");
       regl.destroy();
+      context?.loseContext();
     },
   };
 }

@@ -19,11 +19,12 @@ class Model {
     this.neighbors = numbers(content.neighbors);
     this.distances = numbers(content.distances);
     this.maps = content.maps.map(readMap);
-    const { weights, means, cholesky, classes } = content.mixture;
+    const { weights, means, draws, classes } = content.mixture;
     this.mixture = {
       weights: numbers(weights),
       means: numbers(means),
-      cholesky: numbers(cholesky),
+      draws: numbers(draws),
+      nDraws: draws.shape[1],
       classes: numbers(classes),
     };
     const { by, order, value, mean, std } = content.dimensions;
@@ -49,6 +50,14 @@ class Model {
   /** Rows of the nearest images in the latent space, nearest first. */
   nearest(row) {
     return rowOf(this.neighbors, row, this.nNeighbors);
+  }
+
+  /** Latents drawn of one component of the mixture. */
+  draws(component) {
+    const first = component * this.mixture.nDraws;
+    return Array.from({ length: this.mixture.nDraws }, (_, i) =>
+      rowOf(this.mixture.draws, first + i, this.latentDim),
+    );
   }
 
   /** One value of each row, by its name; undefined if the model has none of it. */

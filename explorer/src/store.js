@@ -55,7 +55,7 @@ export function fromFragment(run, fragment) {
     chosen: (given.get("chosen") ?? "").split(",").map((each) => run.rowNamed(each)).filter((each) => each !== null),
     latent: given.has("z") && isLatent ? Float32Array.from(latent) : null,
     place: null,
-    label: -1,
+    label: run.classNames.findIndex((_, label) => String(label) === given.get("decode")),
   };
 }
 
@@ -81,6 +81,7 @@ export function toFragment(run, state) {
   if (state.chosen.length > 0 && state.chosen.length <= MOST_CHOSEN) {
     fragment.set("chosen", state.chosen.map(id).join(","));
   }
+  if (state.label >= 0) fragment.set("decode", state.label);
   if (state.latent && state.active === 0) {
     fragment.set("z", Array.from(state.latent, (value) => value.toFixed(3)).join(","));
   }

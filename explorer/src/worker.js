@@ -9,6 +9,16 @@ self.onmessage = ({ data }) => {
     models.set(data.model, { ...data, decoder: prepare(data.decoder) });
     return;
   }
+  try {
+    const pixels = decodeAll(data);
+    self.postMessage({ id: data.id, pixels }, [pixels.buffer]);
+  } catch (error) {
+    self.postMessage({ id: data.id, error: `${data.model}: ${error.message}` });
+  }
+};
+
+/** Pixels in [0, 1] of all latents, one image after the other. */
+function decodeAll(data) {
   const { decoder, classes, latentDim, low, high } = models.get(data.model);
   const count = data.latents.length / latentDim;
   let pixels;
@@ -20,5 +30,5 @@ self.onmessage = ({ data }) => {
       pixels[i * image.length + j] = (image[j] - low) / (high - low);
     }
   }
-  self.postMessage({ id: data.id, pixels }, [pixels.buffer]);
-};
+  return pixels;
+}

@@ -124,7 +124,7 @@ def content_of(open_small):
         run, evaluated, about = open_small(name, **changes)
         test, anomalies = run.splits["test"], run.splits["anomalies"]
         settings = ExplorerSettings(points=points, anomalies=most_anomalies)
-        rows = choose_rows(test.labels, len(anomalies.labels), 8, settings, seed=0)
+        rows = choose_rows(test.labels, len(anomalies.labels), test.shape, settings, seed=0)
         model = model_content(
             run, evaluated, rows, kind=name, headline="density", seed=0, threads=1
         )

@@ -13,7 +13,7 @@ from latentlab.models.registry import build_model
 from latentlab.models.settings import ModelInputs
 from latentlab.pixels import to_unit
 from tests.explorer.reading import unpacked
-from tools.browser import opened, settle
+from tools.browser import CHROMIUM, opened, settle
 
 # A browser takes seconds to start, and draws on the CPU here.
 pytestmark = pytest.mark.slow
@@ -305,7 +305,6 @@ def test_keys_reach_the_lists_and_their_images(page, small):
     names = small[1]["class_names"]
     assert caption.strip() == f"{names[label[first]]} → {names[predicted[first]]}"
     page.keyboard.press("a")
-    page.evaluate("() => { explorer.position = undefined; }")
     page.keyboard.press("n")
     (scores,) = (each for each in model["values"] if each["name"] == "anomaly_score")
     assert state(page)["row"] == unpacked(scores["values"]).argmax()
@@ -341,6 +340,98 @@ def test_a_label_that_no_neighbor_has_is_doubted(browser, content_of, tmp_path):
         assert page.locator("#list .thumb").all_inner_texts() == ["c, not b?"]
 
 
+def test_the_list_begins_anew_with_another_list(page, small):
+    for key in ("m", "n", "n", "n", "a", "n"):
+        page.keyboard.press(key)
+    (scores,) = (v for v in small[1]["models"][0]["values"] if v["name"] == "anomaly_score")
+    assert state(page)["row"] == unpacked(scores["values"]).argmax()
+
+
+def test_a_class_that_is_called_as_a_row_is_found(browser, page_of):
+    path, _ = page_of("vae", class_names=("0", "1", "2", "3"))
+    with opened(browser, path) as page:
+        search = page.locator("#search")
+        search.fill("2")
+        search.press("Enter")
+        assert state(page)["chosen"] == list(range(2, 48, 4))
+        assert state(page)["row"] is None
+
+
+def test_arrows_pass_by_what_is_not_shown(page, small):
+    page.evaluate("() => explorer.store.set({ anomalies: false })")
+    settle(page)
+    page.locator(".map").focus()
+    split = unpacked(small[1]["rows"]["split"])
+    for key in ("ArrowRight", "ArrowRight", "ArrowUp", "ArrowLeft", "ArrowLeft", "ArrowDown") * 3:
+        page.keyboard.press(key)
+        assert split[state(page)["row"]] == 0
+
+
+def test_views_that_come_and_go_leave_the_first_one_alive(page):
+    for _ in range(18):
+        for models in (["vae", "conv_autoencoder"], ["vae"]):
+            page.evaluate("(models) => explorer.store.set({ models })", models)
+    settle(page)
+    lost = "() => explorer.views[0].renderer.regl._gl.isContextLost()"
+    assert not page.evaluate(lost)
+
+
+def test_a_latent_stays_with_its_model(page):
+    page.get_by_label("Model to compare with").select_option("conv_autoencoder")
+    settle(page)
+    page.keyboard.press("w")
+    page.locator(".map").nth(0).focus()
+    page.keyboard.press("ArrowRight")
+    assert state(page)["latent"] is not None
+    page.locator(".map").nth(1).focus()
+    assert (state(page)["active"], state(page)["latent"]) == (1, None)
+
+
+def test_a_decoder_that_fails_holds_up_no_other(page):
+    failed = page.evaluate("""() => explorer.decode("none", [new Float32Array(3)])
+      .then(() => "decoded", (error) => error.message)""")
+    assert failed.startswith("none: ")
+    assert page.evaluate("() => explorer.idle")
+
+
+def test_a_line_that_is_taken_back_stays_away(page):
+    page.evaluate("""() => {
+      explorer.store.set({ a: 1, b: 2 });
+      explorer.store.set({ a: null });
+    }""")
+    settle(page)
+    assert page.locator("#line").count() == 0
+
+
+def test_without_webgl_lists_work_and_a_line_says_so(browser, small):
+    without = browser.browser_type.launch(executable_path=CHROMIUM, args=["--disable-3d-apis"])
+    page = without.new_page()
+    page.goto(small[0].as_uri())
+    page.wait_for_selector("html[data-ready]", state="attached")
+    assert "no WebGL" in page.get_by_role("alert").inner_text()
+    assert page.locator("#list .thumb").count() > 0
+    page.keyboard.press("n")
+    page.wait_for_function("() => explorer.store.state.row !== null")
+    without.close()
+
+
+def test_text_in_a_table_is_no_formula(browser, page_of):
+    path, _ = page_of("vae", class_names=("=1+1", "b", "c", "d"))
+    with opened(browser, path, "#chosen=test-0") as page:
+        with page.expect_download() as saved:
+            page.locator("#chosen").get_by_role("button", name="Save as CSV").click()
+        assert rows_of(saved.value)[0]["class"] == "'=1+1"
+
+
+def test_values_are_colored_without_steps(page, small):
+    page.get_by_label("Color by").select_option("squared_error")
+    settle(page)
+    assert (
+        page.evaluate("() => new Set(explorer.views[0].plot.get('pointColor').map(String)).size")
+        > 100
+    )
+
+
 def test_search_finds_classes_and_rows(page):
     search = page.locator("#search")
     search.fill("test 9")
@@ -370,22 +461,22 @@ def test_lines_and_sums_are_decoded(page, small, open_small):
     assert np.abs(drawn - 255 * total.ravel()).max() <= 1.01
 
 
-def test_more_like_this_draws_from_the_component(page, small):
+def test_more_like_this_draws_from_the_component(page, small, open_small):
     page.evaluate("() => explorer.store.set({ row: 3 })")
     page.keyboard.press("s")
     settle(page)
     assert page.locator("#samples canvas").count() == 12
-    drawn = page.evaluate("""() => [...Array(400).keys()].flatMap((seed) => {
-      const model = explorer.run.models[0];
-      return explorer.draws(model.mixture, 1, model.latentDim, 5, seed).map((z) => Array.from(z));
-    })""")
-    mixture = small[1]["models"][0]["mixture"]
-    factor = unpacked(mixture["cholesky"])[1]
-    mean, covariance = unpacked(mixture["means"])[1], factor @ factor.T
-    spread = np.sqrt(np.diag(covariance))
-    assert (np.abs(np.mean(drawn, axis=0) - mean) < 4 * spread / np.sqrt(2000)).all()
-    errors = np.abs(np.cov(np.transpose(drawn)) - covariance)
-    assert (errors < 0.15 * np.outer(spread, spread)).all()
+    model = small[1]["models"][0]
+    latents = unpacked(model["mixture"]["draws"])[unpacked(model["component"])[3]]
+    with torch.no_grad():
+        expected = open_small("vae").run.network().decode(torch.tensor(latents[:2])).numpy()
+    for index in range(2):
+        drawn = page.evaluate(BYTES, f"#samples canvas:nth-child({index + 1})")
+        assert np.abs(np.array(drawn) - 255 * expected[index].ravel()).max() <= 1.01
+    first = page.evaluate(BYTES, "#samples canvas")
+    page.keyboard.press("s")
+    settle(page)
+    assert page.evaluate(BYTES, "#samples canvas") != first
 
 
 def test_names_are_text(browser, page_of):

@@ -127,13 +127,16 @@ def test_only_linear_maps_have_the_mixture(content_of):
     assert maps[2]["linear"] is maps[2]["covariances"] is None
 
 
-def test_the_mixture_can_be_sampled_by_its_factors(content_of, open_small):
+def test_draws_are_of_their_components(content_of, open_small):
     content, mixture = model_of(content_of())["mixture"], open_small().run.mixture
-    factors = unpacked(content["cholesky"]).astype(np.float64)
-    np.testing.assert_allclose(
-        factors @ factors.transpose(0, 2, 1), mixture.full_covariances(), rtol=1e-5, atol=1e-5
-    )
-    assert (np.triu(factors, 1) == 0).all()
+    draws = unpacked(content["draws"])
+    assert draws.shape == (4, 48, 3)
+    covariances = mixture.full_covariances()
+    for mean, covariance, drawn in zip(mixture.means, covariances, draws, strict=True):
+        # Squared distances have a chi-squared distribution, with mean 3 and variance 6.
+        offsets = drawn - mean
+        squared = (offsets @ np.linalg.inv(covariance) * offsets).sum(axis=1)
+        assert abs(squared.mean() - 3) < 4 * np.sqrt(6 / 48)
     np.testing.assert_allclose(unpacked(content["means"]), mixture.means, rtol=1e-6)
     np.testing.assert_allclose(unpacked(content["weights"]), mixture.weights, rtol=1e-6)
     np.testing.assert_array_equal(unpacked(content["classes"]), mixture.component_class)

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from latentlab.explorer.rows import LARGEST_SHEET, choose_rows, image_sheet
+from latentlab.explorer.rows import MOST_BYTES, choose_rows, image_sheet
 from latentlab.explorer.settings import ExplorerSettings
 
 
-def rows_of(labels, anomalies=0, points=10, most=10, side=8, seed=0):
-    return choose_rows(
-        labels, anomalies, side, ExplorerSettings(points=points, anomalies=most), seed
-    )
+def rows_of(labels, anomalies=0, points=10, most=10, shape=(1, 8, 8), seed=0):
+    settings = ExplorerSettings(points=points, anomalies=most)
+    return choose_rows(labels, anomalies, shape, settings, seed)
 
 
 LABELS = np.repeat([0, 1, 2], [600, 300, 100])
@@ -49,11 +48,10 @@ def test_images_without_class_are_drawn_too():
 
 
 @pytest.mark.parametrize(("test", "anomalies"), [(1000, 500), (1000, 0), (20, 2000)])
-def test_large_images_are_as_many_as_a_browser_draws_in_one_picture(test, anomalies):
-    """Sixteen of them: four by four."""
-    side = LARGEST_SHEET // 4
-    rows = rows_of(np.arange(test) % 3, anomalies, points=1000, most=1000, side=side)
-    assert rows.count == 16
+def test_large_images_are_as_many_as_a_page_may_hold(test, anomalies):
+    shape = (3, 1000, 1000)
+    rows = rows_of(np.arange(test) % 3, anomalies, points=1000, most=1000, shape=shape)
+    assert rows.count == MOST_BYTES // 3_000_000 == 16
     assert len(rows.test) >= 1
     assert (len(rows.anomalies) > 0) == (anomalies > 0)
 

@@ -164,7 +164,8 @@ def test_the_page_links_to_explorers(changed):
 
 
 @pytest.mark.parametrize(
-    "address", ["javascript:alert(1)", "http://example.org", "https://a b", '"><script>']
+    "address",
+    ["javascript:alert(1)", "//example.org/1", "http://example.org", "https://a b", '"><script>'],
 )
 def test_an_address_that_is_none_is_refused(address):
     with pytest.raises(LatentlabError, match="explorer after: found"):

@@ -21,14 +21,10 @@ export function betweenPanel({ run, decoding, store }) {
     const { a, b, c } = state;
     const model = run.model(state.models[state.active]);
     if (a === null || b === null) {
-      body.replaceChildren(
-        h(
-          "p",
-          { class: "hint" },
-          "Click an image and use it as A, another one as B: the line between them is decoded. " +
-            "With a third one as C, so is A - B + C.",
-        ),
-      );
+      const hint =
+        "Click an image and use it as A, another one as B: the line between them is decoded. " +
+        "With a third one as C, so is A - B + C.";
+      latest.run(async () => body.replaceChildren(h("p", { class: "hint" }, hint)));
       return;
     }
     const [from, to] = [model.latent(a), model.latent(b)];

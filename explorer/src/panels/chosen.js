@@ -22,12 +22,14 @@ export function chosenPanel({ run, store }) {
       );
       return;
     }
+    // By label, because a class may be called as anomalies are here.
     const counts = new Map();
     for (const row of chosen) {
-      const name = run.kindOf(row);
-      counts.set(name, (counts.get(name) ?? 0) + 1);
+      const key = run.label[row] < 0 ? -1 - run.split[row] : run.label[row];
+      const { count } = counts.get(key) ?? { count: 0 };
+      counts.set(key, { name: run.kindOf(row), count: count + 1 });
     }
-    const byCount = [...counts].sort((a, b) => b[1] - a[1]);
+    const byCount = [...counts.values()].sort((a, b) => b.count - a.count);
     body.replaceChildren(
       h(
         "div",
@@ -37,7 +39,7 @@ export function chosenPanel({ run, store }) {
           "div",
           {},
           h("p", {}, `${chosen.length} images`),
-          h("ul", { class: "counts" }, byCount.map(([name, count]) => h("li", {}, `${name}: ${count}`))),
+          h("ul", { class: "counts" }, byCount.map(({ name, count }) => h("li", {}, `${name}: ${count}`))),
           h(
             "div",
             { class: "buttons" },

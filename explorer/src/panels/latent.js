@@ -91,6 +91,8 @@ export function latentPanel(page) {
   function update(state) {
     const model = run.model(state.models[state.active]);
     if (model !== shownModel) build(model, false);
+    const select = classes.querySelector("select");
+    if (select) select.value = String(state.label);
     shownModel = model;
     const latent = currentLatent(run, state);
     for (const { dimension, input, output } of inputs) {

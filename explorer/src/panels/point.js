@@ -1,7 +1,6 @@
 // The panel of one image: the clicked one, its reconstruction, facts, neighbors, and more like it.
 
 import { h, short } from "../dom.js";
-import { draws } from "../latents.js";
 
 const SAMPLES = 12;
 
@@ -34,7 +33,7 @@ export function factTable(pairs) {
 export function pointPanel({ run, decoding, store }) {
   const body = h("div", {});
   const element = h("section", { class: "panel", "aria-label": "Image" }, h("h2", {}, "Image"), body);
-  let seed = 0;
+  let asked = 0; // how often for more, so that each time others are shown
 
   async function update(state) {
     const model = run.model(state.models[state.active]);
@@ -85,8 +84,9 @@ export function pointPanel({ run, decoding, store }) {
   /** Images drawn from the component of the selected one. */
   async function more(state, samples) {
     const model = run.model(state.models[state.active]);
-    const component = model.component[state.row];
-    const latents = draws(model.mixture, component, model.latentDim, SAMPLES, seed++);
+    const drawn = model.draws(model.component[state.row]);
+    const first = (asked++ * SAMPLES) % drawn.length;
+    const latents = drawn.slice(first, first + SAMPLES);
     const images = await decoding.decode(model.name, latents, state.label);
     samples.replaceChildren(...images.map((pixels) => run.picture(pixels)));
   }

@@ -19,14 +19,16 @@ from latentlab.latents.arrays import Latents
 from latentlab.latents.paths import rank_dimensions
 from latentlab.latents.statistics import mean_variance
 from latentlab.mixture.mixture import Mixture
+from latentlab.randomness import stream_seed
 from latentlab.run import Run
 from latentlab.version import __version__
 
 Content = dict[str, Any]
 
-# Version of the names and shapes below, which the page checks.
+# Version of the names and shapes below.
 FORMAT = 1
 NEIGHBORS = 10
+DRAWS = 48  # of each component of the mixture
 # What each anomaly score is, in a few words; larger is more anomalous.
 SCORE_LABELS: dict[str, str] = {
     "reconstruction": "reconstruction score (squared error per pixel)",
@@ -121,7 +123,7 @@ def model_content(
         "neighbors": packed(neighbors, "int32"),
         "distances": packed(distances, "float32"),
         "maps": [_map(each, run.mixture) for each in maps],
-        "mixture": _mixture(run.mixture),
+        "mixture": _mixture(run.mixture, seed),
         "dimensions": _dimensions(train, standard_prior=model.has_standard_prior),
         "decoder": decoder_operations(model, run.name),
     }
@@ -172,12 +174,14 @@ def _map(latent_map: LatentMap, mixture: Mixture) -> Content:
     }
 
 
-def _mixture(mixture: Mixture) -> Content:
-    factors = np.linalg.cholesky(mixture.full_covariances())
+def _mixture(mixture: Mixture, seed: int) -> Content:
+    """The components, and latents drawn of each."""
+    rng = np.random.default_rng(stream_seed(seed, "draws of the explorer"))
+    draws = [mixture.sample(DRAWS, rng, k) for k in range(mixture.n_components)]
     return {
         "weights": packed(mixture.weights, "float32"),
         "means": packed(mixture.means, "float32"),
-        "cholesky": packed(factors, "float32"),
+        "draws": packed(np.stack(draws), "float32"),
         "classes": packed(mixture.component_class, "int16"),
     }
 

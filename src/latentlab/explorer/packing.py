@@ -20,6 +20,9 @@ def packed(values: npt.ArrayLike, dtype: PackedType) -> Packed:
         dtype: Type to convert to; ``float32`` takes the place of ``float16``, and ``int32`` that
             of ``int16``, where a number is too large.
 
+    Raises:
+        ValueError: If a number is not finite.
+
     Returns:
         Keys ``dtype``, ``shape`` and ``base64``: the bytes, little-endian, in C order.
 
@@ -30,6 +33,8 @@ def packed(values: npt.ArrayLike, dtype: PackedType) -> Packed:
         'float32'
     """
     array = np.asarray(values)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError("numbers of the page must be finite")
     if dtype in WIDER and np.abs(array).max(initial=0) > _largest(dtype):
         dtype = WIDER[dtype]
     converted = np.ascontiguousarray(array, np.dtype(dtype).newbyteorder("<"))

@@ -18,6 +18,8 @@ POLICY = (
     "style-src 'unsafe-inline'; img-src data: blob:"
 )
 # What would end an element, or begin a comment in it, as escapes of JSON.
+# A browser reads no script of half a gigabyte, and people wait for none.
+MOST_MEGABYTES = 300
 ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 PAGE = """\
 <!doctype html>
@@ -79,13 +81,21 @@ def page(content: Mapping[str, Any], assets: Assets) -> str:
 
     Raises:
         ValueError: If a number of the content is not finite.
+        LatentlabError: If the page would be too large for a browser.
     """
+    written = as_json(content)
+    megabytes = len(written) / 1e6
+    if megabytes > MOST_MEGABYTES:
+        raise LatentlabError(
+            f"explorer: the page would have {megabytes:,.0f} MB, allowed: {MOST_MEGABYTES}; lower "
+            "explorer.points, or leave the models with the largest decoders out of run_models"
+        )
     return PAGE.format(
         policy=POLICY,
         title=html.escape(f"{content['dataset']} · latentlab explorer"),
         style=assets.style,
         licenses=assets.licenses,
-        content=as_json(content),
+        content=written,
         script=assets.script,
     )
 

@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from latentlab.arrays import Bytes, Indices, Integers
+from latentlab.arrays import Bytes, Indices, Integers, Shape
 from latentlab.data.subsets import stratified_subset
 from latentlab.explorer.settings import ExplorerSettings
 from latentlab.randomness import sample_indices, stream_seed
 
-# Pixels per side of the largest picture that browsers draw.
-LARGEST_SHEET = 16_384
+# Bytes of all images before they are compressed; noise takes a third more of the page. The sheet
+# is then small enough for browsers too, which draw up to 16,384 pixels per side.
+MOST_BYTES = 50_000_000
 # Purpose of the random streams.
 DRAW = "images of the explorer"
 
@@ -49,22 +50,22 @@ class PageRows:
 
 
 def choose_rows(
-    test_labels: Integers, anomalies: int, side: int, settings: ExplorerSettings, seed: int
+    test_labels: Integers, anomalies: int, shape: Shape, settings: ExplorerSettings, seed: int
 ) -> PageRows:
     """Draw the images of the page from the seed.
 
     Test images are drawn from each class in proportion, with one or more of each where there is
     room for that. Fewer are drawn than the settings allow where the picture of them all would be
-    too large for browsers.
+    too large.
 
     Args:
         test_labels: Class of each test image, ``NO_CLASS`` without one.
         anomalies: How many anomalies there are.
-        side: Pixels per side of an image.
+        shape: Of an image, ``(C, H, H)``.
         settings: At most how many images.
         seed: Of the run.
     """
-    room = max(1, LARGEST_SHEET // side) ** 2
+    room = max(1, MOST_BYTES // math.prod(shape))
     points = min(settings.points, len(test_labels))
     others = min(settings.anomalies, anomalies)
     if points + others > room:
