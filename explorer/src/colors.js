@@ -1,17 +1,17 @@
 // What points are colored by.
 
-// Ten colors that stay apart for color-blind readers: Petroff, Accessible Color Sequences for
-// Data Visualization (2021), https://arxiv.org/abs/2107.02270
+// Ten colors that stay apart: those of Tableau, as matplotlib and D3 have them, on light and dark;
+// its gray is left to what has no class, and a deep blue takes its place.
 const CATEGORIES = [
-  "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
-  "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
+  "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd",
+  "#8c564b", "#e377c2", "#4b5bd6", "#bcbd22", "#17becf",
 ];
 // From low to high, of rising lightness.
 const CONTINUOUS = ramp(["#440154", "#3b528b", "#21918c", "#5ec962", "#fde725"], 128);
-const NONE = "#888888";
+const NONE = "#a9a9a5"; // paler than any class, on light and dark
 
 /** Color of a class or component; gray for none. */
-export const colorOf = (index) => (index < 0 ? NONE : CATEGORIES[index % CATEGORIES.length]);
+export const colorOf = (index) => CATEGORIES[index % CATEGORIES.length] ?? NONE;
 
 /** What the points of a model can be colored by: [key, text] pairs. */
 export function colorings(run, model) {
@@ -46,10 +46,10 @@ export function color(run, model, key) {
         if (run.split[row] === 1 || run.label[row] < 0) return -1;
         return run.isMisassigned(model, row) ? 1 : 0;
       });
-      return categorical(right, ["right", "wrong"], (index) => colorOf([0, 2][index] ?? -1));
+      return categorical(right, ["right", "wrong"], twoColors);
     }
     case "split":
-      return categorical(run.split, ["test", "anomaly"], (index) => colorOf([0, 2][index]));
+      return categorical(run.split, ["test", "anomaly"], twoColors);
     case "assigned":
       return categorical(model.predicted, run.classNames, colorOf);
     default:
@@ -69,9 +69,11 @@ function ramp(anchors, count) {
   });
 }
 
+const twoColors = (index) => colorOf([0, 3][index] ?? -1);
+
 function categorical(indices, names, shade) {
   const of = Float32Array.from(indices, (index) => (index < 0 ? names.length : index));
-  const legend = [...names, "none"].map((name, index) => ({
+  const legend = [...names, "no class"].map((name, index) => ({
     index,
     name,
     color: shade(index === names.length ? -1 : index),

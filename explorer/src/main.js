@@ -151,7 +151,7 @@ class Page {
   /** Say over the maps what has gone wrong. */
   #tell(text) {
     this.notice.textContent = text;
-    this.notice.hidden = false;
+    this.notice.hidden = text === "";
   }
 
   #showMaps() {
@@ -185,7 +185,8 @@ class Page {
         latent: isActive ? state.latent : null,
         picture: state.mode === "walk" ? this.decoded : null,
         letters: { a: state.a, b: state.b, c: state.c },
-        byComponent: state.color === "component",
+        // Where points have colors of another kind, ellipses have none.
+        componentColors: { component: "component", class: "class", assigned: "class" }[state.color],
         centers: state.centers ? this.centers.get(state.models[side]) : null,
       });
     });
@@ -228,7 +229,7 @@ class Page {
     const search = h("input", {
       type: "search",
       id: "search",
-      placeholder: "class or row, such as test 12",
+      placeholder: "8, or test 12",
       "aria-label": "Search for a class or a row",
       onkeydown: (event) => {
         if (event.key === "Enter") this.#search(search.value);
@@ -236,6 +237,7 @@ class Page {
     });
     this.bar.replaceChildren(
       h("h1", {}, run.dataset, h("small", {}, " latent space explorer")),
+      this.#modeButtons(),
       choice("Model", names, state.models[0], (name) => setModel(0, name)),
       chooseMap(0),
       choice(
@@ -253,20 +255,25 @@ class Page {
           store.set({ color: key, filter: null }),
         ),
       ),
-      h(
-        "div",
-        { class: "buttons", role: "group", "aria-label": "What dragging does" },
-        MODES.map((mode) => {
-          const [text, key, title] = MODE_TEXTS[mode];
-          const pressed = state.mode === mode;
-          const onclick = () => store.set({ mode });
-          return h("button", { type: "button", "aria-pressed": pressed, title: `${title} (key ${key})`, onclick }, text);
-        }),
-      ),
       search,
       h("button", { type: "button", title: "Light, dark, or as the system (key t)", onclick: () => this.#nextTheme() }, `Theme: ${state.theme}`),
       h("button", { type: "button", title: "Keys (key ?)", onclick: () => this.help.showModal() }, "?"),
     );
+  }
+
+  #modeButtons() {
+    const { store } = this;
+    const buttons = MODES.map((mode) => {
+      const [text, key, title] = MODE_TEXTS[mode];
+      const attributes = {
+        type: "button",
+        "aria-pressed": store.state.mode === mode,
+        title: `${title} (key ${key})`,
+        onclick: () => store.set({ mode }),
+      };
+      return h("button", attributes, text);
+    });
+    return h("div", { class: "buttons", role: "group", "aria-label": "What dragging does" }, buttons);
   }
 
   #colorKey(model) {
@@ -319,7 +326,7 @@ class Page {
         checked: state[name],
         onchange: () => this.store.set({ [name]: box.checked }),
       });
-      return h("label", {}, box, ` ${name}`);
+      return h("label", {}, box, ` show ${name}`);
     });
   }
 
@@ -335,7 +342,7 @@ class Page {
     );
     const { width, height } = this.tooltip.getBoundingClientRect();
     this.tooltip.style.left = `${Math.max(4, Math.min(x + 16, innerWidth - width - 4))}px`;
-    this.tooltip.style.top = `${Math.max(4, Math.min(y + 16, innerHeight - height - 4))}px`;
+    this.tooltip.style.top = `${Math.max(4, Math.min(y + 16 + height > innerHeight - 60 ? y - height - 16 : y + 16, innerHeight - height - 4))}px`;
     const [pixels] = await this.decoding.decode(model.name, [model.latent(row)]);
     this.run.paint(rebuilt, pixels);
   }
@@ -361,12 +368,15 @@ class Page {
     );
     const row = names.includes(sought) ? null : run.rowNamed(text);
     if (row !== null) {
+      this.#tell("");
       store.set({ row, latent: null, place: null });
       return;
     }
     const chosen = [];
     run.label.forEach((label, each) => isFound[label] && chosen.push(each));
-    this.live.textContent = sought && chosen.length ? `${chosen.length} images` : `nothing is called ${text}`;
+    const found = chosen.length > 0 ? `${chosen.length} images` : `Nothing is called “${text}”.`;
+    this.live.textContent = found;
+    this.#tell(chosen.length > 0 ? "" : found);
     if (sought && chosen.length) store.set({ chosen });
   }
 

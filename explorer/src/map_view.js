@@ -109,7 +109,8 @@ export class MapView {
       "aria-label",
       `${map.name} map of ${this.#run.count} latents of ${model.name}. Arrow keys move.`,
     );
-    this.axes.textContent = map.axes ? `${map.axes[0]} →   ${map.axes[1] ?? ""} ↑` : map.name;
+    const axes = map.axes.filter(Boolean).map((axis, i) => `${axis} ${"→↑"[i]}`);
+    this.axes.textContent = [model.name, ...axes].join("   ");
     const x = new Float32Array(this.#run.count);
     const y = new Float32Array(this.#run.count);
     for (let row = 0; row < x.length; row++) {
@@ -249,7 +250,8 @@ export class MapView {
     const { means, covariances } = this.map;
     const { classes } = this.model.mixture;
     for (let k = 0; k < classes.length; k++) {
-      const shade = colorOf(this.#marks.byComponent ? k : classes[k]);
+      const { componentColors } = this.#marks;
+      const shade = { component: colorOf(k), class: colorOf(classes[k]) }[componentColors] ?? this.ink;
       const mean = [means[2 * k], means[2 * k + 1]];
       for (const sigmas of [1, 2]) {
         this.#ellipse(context, mean, covariances.subarray(4 * k, 4 * k + 4), sigmas);

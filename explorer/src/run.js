@@ -115,6 +115,12 @@ export class Run {
 
   /** Class of a row, or what it is where it has none. */
   kindOf(row) {
+    if (this.label[row] >= 0) return this.className(this.label[row]);
+    return this.split[row] === 1 ? "none (an anomaly)" : "none";
+  }
+
+  /** The same in a word. */
+  shortKindOf(row) {
     return this.label[row] < 0 && this.split[row] === 1 ? "anomaly" : this.className(this.label[row]);
   }
 

@@ -423,6 +423,20 @@ def test_text_in_a_table_is_no_formula(browser, page_of):
         assert rows_of(saved.value)[0]["class"] == "'=1+1"
 
 
+def test_every_color_goes_with_every_map(page, small):
+    keys = page.evaluate("""() => [...document.querySelectorAll('[title="Color by"] option')]
+      .map((option) => option.value)""")
+    assert {"class", "component", "assigned", "correctness", "split", "density"} <= set(keys)
+    for key in keys:
+        for name in ("PCA", "discriminant", "t-SNE"):
+            page.get_by_label("Color by").select_option(key)
+            page.get_by_label("Map of vae").select_option(name)
+            settle(page)
+            shown = page.evaluate("() => explorer.views[0].plot.get('points').map((p) => p[0])")
+            points = next(m for m in small[1]["models"][0]["maps"] if m["name"] == name)["points"]
+            assert np.abs(np.corrcoef(shown, unpacked(points)[:, 0])[0, 1]) > 0.999
+
+
 def test_values_are_colored_without_steps(page, small):
     page.get_by_label("Color by").select_option("squared_error")
     settle(page)

@@ -78,8 +78,8 @@ def test_what_a_model_says_of_itself(content_of):
     assert [model[key] for key in said] == expected
     assert model_of(content_of("cvae"))["classes"] == 4
     assert [(value["name"], value["label"]) for value in model["values"]] == [
-        ("squared_error", "squared error per pixel"),
         ("anomaly_score", "anomaly score (density; 1: threshold)"),
+        ("squared_error", "squared error per pixel"),
         ("density", "negative log-density under the mixture (nats)"),
     ]
 

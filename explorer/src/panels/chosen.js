@@ -27,7 +27,7 @@ export function chosenPanel({ run, store }) {
     for (const row of chosen) {
       const key = run.label[row] < 0 ? -1 - run.split[row] : run.label[row];
       const { count } = counts.get(key) ?? { count: 0 };
-      counts.set(key, { name: run.kindOf(row), count: count + 1 });
+      counts.set(key, { name: run.shortKindOf(row), count: count + 1 });
     }
     const byCount = [...counts.values()].sort((a, b) => b.count - a.count);
     body.replaceChildren(

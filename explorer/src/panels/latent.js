@@ -70,7 +70,7 @@ export function latentPanel(page) {
         h("span", {}, `z${dimension + 1}`),
         input,
         output,
-        h("small", {}, `${by} ${short(value[dimension])}`),
+        h("small", {}, `${by} ${value[dimension] < 0.001 ? "< 0.001" : short(value[dimension])}`),
       );
     });
     sliders.replaceChildren(...rows);

@@ -8,12 +8,13 @@ const SAMPLES = 12;
 export function facts(run, model, row) {
   const found = [["image", run.rowName(row)]];
   if (run.classNames.length > 0) {
-    if (run.label[row] >= 0) found.push(["class", run.className(run.label[row])]);
+    found.push(["class", run.kindOf(row)]);
     found.push(["assigned to", run.className(model.predicted[row])]);
   }
   found.push(["component", String(model.component[row])]);
-  const { label, values } = model.value("anomaly_score");
-  return [...found, [label, short(values[row])]];
+  const score = model.value("anomaly_score").values[row];
+  const verdict = score > 1 ? "anomalous, above 1" : "normal, up to 1";
+  return [...found, ["anomaly score", `${short(score)} (${verdict})`]];
 }
 
 /** Every value of a row: [name, value] pairs. */
@@ -45,7 +46,7 @@ export function pointPanel({ run, decoding, store }) {
       return;
     }
     const rebuilt = run.canvas({ role: "img", "aria-label": "reconstruction" });
-    const samples = h("div", { class: "grid", id: "samples" });
+    const samples = h("div", { id: "samples" });
     const letter = (name) =>
       h(
         "button",
@@ -88,14 +89,18 @@ export function pointPanel({ run, decoding, store }) {
     const first = (asked++ * SAMPLES) % drawn.length;
     const latents = drawn.slice(first, first + SAMPLES);
     const images = await decoding.decode(model.name, latents, state.label);
-    samples.replaceChildren(...images.map((pixels) => run.picture(pixels)));
+    const component = model.component[state.row];
+    samples.replaceChildren(
+      h("h3", {}, `Decoded draws of component ${component}`),
+      h("div", { class: "grid" }, images.map((pixels) => run.picture(pixels))),
+    );
   }
 
   return { element, update, keys: ["row", "models", "active", "a", "b", "c", "label"] };
 }
 
 /** A small image that selects its row when it is clicked. */
-export function thumb(run, store, row, caption = run.kindOf(row)) {
+export function thumb(run, store, row, caption = run.shortKindOf(row)) {
   return h(
     "button",
     {

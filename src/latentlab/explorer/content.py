@@ -31,7 +31,7 @@ NEIGHBORS = 10
 DRAWS = 48  # of each component of the mixture
 # What each anomaly score is, in a few words; larger is more anomalous.
 SCORE_LABELS: dict[str, str] = {
-    "reconstruction": "reconstruction score (squared error per pixel)",
+    "reconstruction": "squared error per pixel",
     "objective": "negative objective (nats)",
     "density": "negative log-density under the mixture (nats)",
     "mahalanobis": "Mahalanobis distance from the mean of train",
@@ -131,10 +131,9 @@ def model_content(
 
 def _values(table: pd.DataFrame, headline: AnomalyScore) -> list[Content]:
     """Numbers of each image, to color by and to sort by."""
-    columns = {
-        "squared_error": "squared error per pixel",
-        "anomaly_score": f"anomaly score ({headline}; 1: threshold)",
-    }
+    columns = {"anomaly_score": f"anomaly score ({headline}; 1: threshold)"}
+    if f"{SCORE_PREFIX}reconstruction" not in table.columns:
+        columns["squared_error"] = "squared error per pixel"
     for column in table.columns:
         if column.startswith(SCORE_PREFIX):
             name = column.removeprefix(SCORE_PREFIX)
