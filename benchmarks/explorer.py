@@ -68,7 +68,7 @@ def _content() -> dict[str, object]:
     score = {"name": "anomaly_score", "label": "score", "values": packed(latents[:, 0], "float32")}
     numbers = {
         "latents": latents,
-        "distances": np.ones((POINTS, 10)),
+        "nearest_distance": np.ones(POINTS),
         "means": np.zeros((10, DIMENSIONS)),
         "draws": np.zeros((10, 1, DIMENSIONS)),
         "weights": np.full(10, 0.1),
@@ -88,7 +88,7 @@ def _content() -> dict[str, object]:
         "predicted": packed(labels, "int16"),
         "values": [score],
         "neighbors": packed(rng.integers(0, POINTS, (POINTS, 10)), "int32"),
-        "distances": floats["distances"],
+        "nearest_distance": floats["nearest_distance"],
         "maps": [
             {
                 "name": "t-SNE",

@@ -3,6 +3,7 @@
 const TYPES = {
   float32: Float32Array,
   uint8: Uint8Array,
+  uint16: Uint16Array,
   int16: Int16Array,
   int32: Int32Array,
 };

@@ -53,7 +53,7 @@ function duplicates(run, model) {
     const other = model.nearest(row)[0];
     const isFirst = row < other || model.nearest(other)[0] !== row;
     if (other !== undefined && isFirst) {
-      pairs.push({ row, other, distance: model.distances[row * model.nNeighbors] });
+      pairs.push({ row, other, distance: model.nearestDistance[row] });
     }
   }
   pairs.sort((a, b) => a.distance - b.distance || a.row - b.row);

@@ -17,7 +17,7 @@ class Model {
     this.values = content.values.map((each) => ({ ...each, values: numbers(each.values) }));
     this.nNeighbors = content.neighbors.shape[1];
     this.neighbors = numbers(content.neighbors);
-    this.distances = numbers(content.distances);
+    this.nearestDistance = numbers(content.nearest_distance);
     this.maps = content.maps.map(readMap);
     const { weights, means, draws, classes } = content.mixture;
     this.mixture = {

@@ -230,7 +230,7 @@ def test_a_walk_from_an_image_keeps_what_the_map_does_not_show(page, small):
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.up()
-    latent = unpacked(small[1]["models"][0]["latents"])[row]
+    latent = unpacked(small[1]["models"][0]["latents"]).astype(np.float32)[row]
     # A pixel of the screen is a small part of the map.
     assert np.abs(np.array(state(page)["latent"]) - latent).max() < 0.2
 
@@ -243,7 +243,7 @@ def test_a_walk_on_another_map_is_between_its_neighbors(page, small):
     page.mouse.move(*place_of(page, row))
     page.mouse.down()
     page.mouse.up()
-    latents = unpacked(small[1]["models"][0]["latents"])
+    latents = unpacked(small[1]["models"][0]["latents"]).astype(np.float32)
     distances = np.linalg.norm(latents - state(page)["latent"], axis=1)
     assert distances.argmin() == row
 
@@ -251,7 +251,7 @@ def test_a_walk_on_another_map_is_between_its_neighbors(page, small):
 def test_a_slider_moves_one_dimension(page, small, open_small):
     page.evaluate("() => explorer.store.set({ row: 3 })")
     settle(page)
-    latent = unpacked(small[1]["models"][0]["latents"])[3].copy()
+    latent = unpacked(small[1]["models"][0]["latents"]).astype(np.float32)[3].copy()
     dimension = int(unpacked(small[1]["models"][0]["dimensions"]["order"])[0])
     slider = page.locator(f"#z{dimension}")
     slider.scroll_into_view_if_needed()
@@ -463,7 +463,7 @@ def test_lines_and_sums_are_decoded(page, small, open_small):
     page.evaluate("() => explorer.store.set({ a: 1, b: 2, c: 3 })")
     settle(page)
     assert page.locator("#line canvas").count() == 9
-    latents = torch.tensor(unpacked(small[1]["models"][0]["latents"]).copy())
+    latents = torch.tensor(unpacked(small[1]["models"][0]["latents"]).astype(np.float32).copy())
     network = open_small("vae").run.network()
     with torch.no_grad():
         middle, total = network.decode(

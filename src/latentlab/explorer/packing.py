@@ -6,10 +6,14 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-PackedType = Literal["float16", "float32", "uint8", "int16", "int32"]
+PackedType = Literal["float16", "float32", "uint8", "uint16", "int16", "int32"]
 Packed = dict[str, Any]
 # The type of numbers that are too large for another.
-WIDER: dict[PackedType, PackedType] = {"float16": "float32", "int16": "int32"}
+WIDER: dict[PackedType, PackedType] = {
+    "float16": "float32",
+    "uint16": "int32",
+    "int16": "int32",
+}
 
 
 def packed(values: npt.ArrayLike, dtype: PackedType) -> Packed:
@@ -18,7 +22,7 @@ def packed(values: npt.ArrayLike, dtype: PackedType) -> Packed:
     Args:
         values: Numbers of any shape.
         dtype: Type to convert to; ``float32`` takes the place of ``float16``, and ``int32`` that
-            of ``int16``, where a number is too large.
+            of ``uint16`` and ``int16``, where a number is too large.
 
     Raises:
         ValueError: If a number is not finite.
