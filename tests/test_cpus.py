@@ -16,23 +16,23 @@ EMULATOR = shutil.which("qemu-x86_64")
 CPUS = ("Haswell-v4", "EPYC-Rome")
 # Sizes of two and three: products of few rows and columns have kernels of their own.
 SMALL = {
-    "run_models": ["vae", "conv_autoencoder", "cvae", "vade"],
+    "run_models": ["conv_autoencoder", "cvae", "vade"],
     "latent_dim": 3,
     "epochs": 2,
     "train.augment.rotation": 15.0,
     "train.augment.shift": 0.1,
     "train.augment.scale": 0.1,
     "train.augment.brightness": 0.1,
-    "data.limit": 150,
+    "data.limit": 120,
     "gmm.n_components_grid": [2],
     "gmm.n_init": 2,
-    "reference.steps": 20,
+    "reference.steps": 8,
     "evaluate.importance_samples": 7,
     "evaluate.n_samples": 40,
     "evaluate.n_resamples": 100,
-    "plot.tsne_points": 60,
-    "explorer.points": 60,
-    "explorer.anomalies": 20,
+    "plot.tsne_points": 40,
+    "explorer.points": 40,
+    "explorer.anomalies": 10,
 }
 # Maps of neighbors by exact repulsion and by repulsion interpolated on a grid, and their clusters.
 EMBED = """

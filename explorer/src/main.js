@@ -25,7 +25,7 @@ const KEYS = [
   ["n, p", "next and previous image of the list"],
   ["1, 2, 3", "maps"],
   ["arrows", "to the next point in that direction; while walking, a step"],
-  ["s", "more like the image that is selected"],
+  ["s", "more like the image under the pointer, or the selected one"],
   ["c", "decoded centers on and off"],
   ["/", "search"],
   ["0", "the whole map"],
@@ -441,7 +441,7 @@ class Page {
       names[state.active] = maps[Number(key) - 1].name;
       store.set({ maps: names, place: null });
     } else if (key.startsWith("Arrow")) this.#onArrow(key);
-    else if (key === "s" && state.row !== null) document.querySelector("#samples").previousSibling.firstChild.click();
+    else if (key === "s") this.#more(state.hovered ?? state.row);
     else if (key === "c") store.set({ centers: !state.centers });
     else if (key === "/") document.querySelector("#search").focus();
     else if (key === "0") for (const view of this.views) view.reset();
@@ -450,6 +450,13 @@ class Page {
     else if (key === "Escape") this.#clear();
     else return;
     event.preventDefault();
+  }
+
+  /** Draws of the component of a row, which becomes the selected one. */
+  #more(row) {
+    if (row === null) return;
+    this.store.set({ row, latent: null, place: null });
+    document.querySelector("#more").click();
   }
 
   /** To the next or previous image of the list. */

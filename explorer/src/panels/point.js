@@ -70,7 +70,7 @@ export function pointPanel({ run, decoding, store }) {
       h(
         "div",
         { class: "buttons" },
-        h("button", { type: "button", onclick: () => more(state, samples) }, "More like this"),
+        h("button", { type: "button", id: "more", onclick: () => more(state, samples) }, "More like this"),
         h("span", {}, "Use as"),
         ["a", "b", "c"].map(letter),
       ),
