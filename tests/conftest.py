@@ -89,6 +89,18 @@ def params(edit_params) -> Params:
 
 
 @pytest.fixture(scope="session")
+def browser():
+    """A headless browser, one for all tests: Playwright allows no second one beside it."""
+    # Most sessions open no page.
+    from tools.browser import CHROMIUM, chromium
+
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def environment() -> dict[str, str]:
     """The environment of a command that a user would run, with this Python in front."""
     import sys

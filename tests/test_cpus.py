@@ -23,7 +23,7 @@ SMALL = {
     "train.augment.shift": 0.1,
     "train.augment.scale": 0.1,
     "train.augment.brightness": 0.1,
-    "data.limit": 120,
+    "data.limit": 150,
     "gmm.n_components_grid": [2],
     "gmm.n_init": 2,
     "reference.steps": 8,

@@ -16,7 +16,7 @@ from latentlab.errors import LatentlabError
 from latentlab.machine import other_bytes
 from tests.conftest import ROOT
 from tools.baseline import TOLERANCE
-from tools.browser import CHROMIUM, chromium, opened, settle
+from tools.browser import opened, settle
 from tools.explorers import make as make_explorer
 
 pytestmark = pytest.mark.slow
@@ -65,12 +65,11 @@ DECODE = """async ([model, latents]) => {
 }"""
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-def test_the_explorer_of_a_real_run_decodes_as_the_library_does(repository):
+def test_the_explorer_of_a_real_run_decodes_as_the_library_does(repository, browser):
     path = repository / "data/explorer.html"
     assert path.stat().st_size < 5_000_000
     rng = np.random.default_rng(0)
-    with chromium() as browser, opened(browser, path) as page:
+    with opened(browser, path) as page:
         settle(page)
         for name in MODELS:
             model = latentlab.load(repository / "bundles" / name)
@@ -83,7 +82,10 @@ def test_the_explorer_of_a_real_run_decodes_as_the_library_does(repository):
             assert np.abs(found - expected).max() < 1 / 255, name
 
 
-def test_a_reviewer_gets_the_explorer_of_a_revision(repository, shell, tmp_path):
+def test_a_reviewer_gets_the_explorer_of_a_revision(
+    repository, shell, environment, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("PATH", environment["PATH"])
     page = repository / "data/explorer.html"
     shell(
         "git", "commit", "-qam", "Keep what the run has changed", "--allow-empty", cwd=repository

@@ -20,7 +20,6 @@ from latentlab.mixture.mixture import Mixture
 from latentlab.models.registry import build_model
 from latentlab.models.settings import ModelInputs
 from latentlab.run import Run
-from tools.browser import CHROMIUM, chromium
 
 INPUTS = InputSettings(image_size=8, channels=1, fit="center_crop", crop=None, binarize="none")
 # Components of the mixture, unless a test gives another number.
@@ -92,14 +91,6 @@ def open_small(params, images, labels):
         return Opened(run, evaluated, About("digits", run.class_names, INPUTS, counts, {}, ()))
 
     return opened
-
-
-@pytest.fixture(scope="session")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture
