@@ -33,8 +33,8 @@ CLONES = ".sweep"
 QUOTES = ("'", '"')
 # A run that is killed goes on from its last checkpoint, in its clone.
 ATTEMPTS = 3
-# How DVC says that a signal has ended a stage.
-KILLED = re.compile(r"exited with -\d+")
+# How DVC says that a signal has ended a stage: by its number, or as shells have it, 128 more.
+KILLED = re.compile(r"exited with (-\d+|1[3-5]\d|129)\b")
 BRACKETS = {"[": "]", "{": "}", "(": ")"}
 ARRAY = """\
 #!/bin/bash

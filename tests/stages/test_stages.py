@@ -262,7 +262,7 @@ def test_the_explorer_shows_the_images_that_its_params_allow(workspace):
     assert model["latents"]["shape"] == [50, 3]
     assert [each["name"] for each in model["maps"]] == ["PCA", "discriminant", "t-SNE"]
     assert [each["name"] for each in model["values"]] == [
-        *("squared_error", "anomaly_score", "reconstruction", "objective", "density"),
+        *("anomaly_score", "reconstruction", "objective", "density"),
         *("mahalanobis", "neighbors", "combined"),
     ]
 
