@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 from tqdm import tqdm
 
 from latentlab.data.processed import ABOUT, read_about, read_split
@@ -39,10 +40,12 @@ def main(
     """Write what each model that runs predicts of every test image and anomaly."""
     settings, class_names = load_params(params), read_about(about).class_names
     rows = settings.export.rows
-    splits = {"test": read_split(test), "anomalies": read_split(anomalies)}
+    whole = {"test": read_split(test), "anomalies": read_split(anomalies)}
     for folder in (test, anomalies):
         check_digests(folder)
-    megabytes = pixel_megabytes(split.images[:rows] for split in splits.values())
+    chosen = {name: np.arange(len(split.labels))[:rows] for name, split in whole.items()}
+    splits = {name: split.take(chosen[name]) for name, split in whole.items()}
+    megabytes = pixel_megabytes(split.images for split in splits.values())
     pixels = has_pixels(settings.export, megabytes)
     if settings.export.pixels == "auto" and not pixels:
         print(
@@ -62,10 +65,10 @@ def main(
                 path,
                 [
                     SplitPredictions(
-                        images=split.images[:rows],
+                        images=split.images,
                         reconstructions=read_latents(
-                            latents / model / name, len(split.labels)
-                        ).kept_reconstructions()[:rows],
+                            latents / model / name, len(whole[name].labels), chosen[name]
+                        ).kept_reconstructions(),
                         table=table.images[table.images["split"] == name].iloc[:rows],
                     )
                     for name, split in splits.items()

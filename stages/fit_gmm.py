@@ -7,14 +7,15 @@ from threadpoolctl import threadpool_limits
 
 from latentlab.data.processed import ABOUT, read_about, read_split
 from latentlab.digests import DIGESTS, check_digests
-from latentlab.latents.arrays import LATENTS, read_latents
+from latentlab.latents.arrays import LATENTS, open_means, read_latents
 from latentlab.limits import check_mixture
 from latentlab.memory import total_memory
 from latentlab.mixture.bic import BIC, write_bic
 from latentlab.mixture.fitting import Labeled, compare_n_components
 from latentlab.mixture.mixture import MIXTURE, save_mixture
-from latentlab.mixture.space import fit_in_space, in_space
+from latentlab.mixture.space import fit_in_space, fitted_rows, in_space
 from latentlab.params import load_params
+from latentlab.shards import in_memory
 from stages import MODEL, input_file, input_folder, new_app, output, run
 
 app = new_app()
@@ -37,7 +38,7 @@ def main(
     settings = load_params(params)
     train_labels, validation_labels = read_split(train).labels, read_split(validation).labels
     folder = latents / model
-    train_latents = read_latents(folder / "train", len(train_labels)).mean
+    train_latents = in_memory(open_means(folder / "train", len(train_labels)))
     validation_latents = read_latents(folder / "validation", len(validation_labels)).mean
     for each in (train, validation, folder):
         check_digests(each)
@@ -48,6 +49,9 @@ def main(
         train_latents.shape[1],
         total_memory(),
     )
+    chosen = fitted_rows(len(train_labels), settings.gmm, settings.seed)
+    if len(chosen) < len(train_labels):
+        train_latents, train_labels = train_latents[chosen], train_labels[chosen]
     with threadpool_limits(settings.threads):
         spaces = in_space(train_latents, settings.gmm, settings.seed)
         fitted = fit_in_space(

@@ -93,8 +93,8 @@ def main(
 
     network, rows = train_models(
         partial(_build, settings, model, inputs),
-        (torch.from_numpy(images), torch.from_numpy(train_split.labels)),
-        (torch.from_numpy(validation_split.images), torch.from_numpy(validation_split.labels)),
+        (images, torch.from_numpy(train_split.labels)),
+        (validation_split.images, torch.from_numpy(validation_split.labels)),
         plan,
         settings.train.self_training,
         run_fit,

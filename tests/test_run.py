@@ -70,12 +70,26 @@ def test_a_run_holds_what_the_stages_wrote(folders):
     assert run.class_names == ("a", "b", "c")
     for index, (split, count) in enumerate(SPLITS.items()):
         assert run.splits[split].images.shape == (count, 1, 8, 8)
-        assert (run.splits[split].images == index).all()
+        assert (run.splits[split].images[:] == index).all()
         expected = np.load(folders / "latents/vae" / split / "mean.npy")
         np.testing.assert_array_equal(run.latents[split].mean, expected)
     assert run.mixture.weights.sum() == pytest.approx(1)
     assert run.bic["bic"].tolist() == [5, 4]
     assert run.history["is_best"].tolist() == [0, 1]
+
+
+def test_of_many_training_images_a_sample_is_opened(folders, monkeypatch):
+    whole = opened(folders)
+    monkeypatch.setattr("latentlab.run.MOST_TRAIN", 20)
+    first, second = opened(folders), opened(folders)
+    mean, labels = first.latents["train"].mean, first.splits["train"].labels
+    assert len(mean) == len(labels) == len(first.splits["train"].images) == 20
+    np.testing.assert_array_equal(mean, second.latents["train"].mean)
+    # Each row is one of the whole, with its own label, and none occurs twice.
+    rows = [np.flatnonzero((whole.latents["train"].mean == each).all(axis=1)) for each in mean]
+    assert len({int(row) for (row,) in rows}) == 20
+    np.testing.assert_array_equal(labels, whole.splits["train"].labels[np.concatenate(rows)])
+    assert len(first.latents["test"].mean) == SPLITS["test"]
 
 
 def test_a_run_without_network_says_so(folders):

@@ -43,6 +43,8 @@ GROUND = {
     "processes",
     "randomness",
     "settings",
+    "shard_writer",
+    "shards",
     "tables",
     "tensors",
     "version",

@@ -195,6 +195,11 @@ class ArrayWriter:
         self.file.write(np.ascontiguousarray(batch, self.dtype).tobytes())
         self.rows += len(batch)
 
+    @property
+    def missing(self) -> int:
+        """Number of rows that are still to be written."""
+        return self.shape[0] - self.rows
+
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.file.close()
         if kind is None and self.rows != self.shape[0]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, final
 
 import pandas as pd
 
-from latentlab.arrays import Split
+from latentlab.arrays import Indices, Split
 from latentlab.data.processed import ABOUT, ImageSplit, read_about, read_split
 from latentlab.digests import DIGESTS, check_digests
 from latentlab.errors import LatentlabError
@@ -18,10 +18,14 @@ from latentlab.latents.arrays import LATENTS, Latents, read_latents
 from latentlab.mixture.bic import BIC, read_bic
 from latentlab.mixture.mixture import MIXTURE, Mixture, load_mixture
 from latentlab.models.weights import WEIGHTS, check_history
+from latentlab.randomness import sample_indices
 from latentlab.training.history import HISTORY, read_history
 
 if TYPE_CHECKING:
     from latentlab.models.base import ImageModel
+
+# Training images that are opened, at most: more change no statistic, and memory must not grow.
+MOST_TRAIN = 200_000
 
 
 @final
@@ -32,7 +36,8 @@ class Run:
     Attributes:
         name: The model's name, a key of ``models`` in ``params.yaml``.
         class_names: One name for each label; empty without classes.
-        splits: Images and labels of the splits that were opened.
+        splits: Images and labels of the splits that were opened; of a large training split, a
+            sample.
         latents: Latents of the same splits, in the same order of images.
         mixture: Gaussian mixture fitted on the train latents.
         bic: Columns n_components, bic: one row per number of components compared; may be empty.
@@ -69,7 +74,11 @@ def open_run(
     models: Path,
     model: ImageModel | None = None,
 ) -> Run:
-    """Open what the stages wrote about one model; arrays are memory-mapped.
+    """Open what the stages wrote about one model.
+
+    Of more than 200,000 training images, a sample of so many is opened, the same every time: what
+    they are needed for is statistics, neighbors and pictures. All images of other splits are
+    opened.
 
     Args:
         name: The model's name, which is also its folder in ``latents`` and ``models``.
@@ -85,14 +94,16 @@ def open_run(
     """
     folder, encoded = models / name, latents / name
     weights, history, bic = folder / WEIGHTS, folder / HISTORY, folder / BIC
-    splits = {split: read_split(path) for split, path in processed.items()}
+    whole = {split: read_split(path) for split, path in processed.items()}
+    counts = {split: len(images.labels) for split, images in whole.items()}
+    rows = {split: _opened_rows(split, count) for split, count in counts.items()}
     run = Run(
         name=name,
         class_names=read_about(about).class_names,
-        splits=splits,
+        splits={split: images.take(rows[split]) for split, images in whole.items()},
         latents={
-            split: read_latents(encoded / split, len(images.labels))
-            for split, images in splits.items()
+            split: read_latents(encoded / split, count, rows[split])
+            for split, count in counts.items()
         },
         mixture=load_mixture(
             folder / MIXTURE, {LATENTS: encoded / DIGESTS, BIC: bic, ABOUT: about}
@@ -105,16 +116,28 @@ def open_run(
         _check_images(run, split, path)
         _check_latents(run, split, encoded / split)
         check_digests(path)
-    largest = max(run.mixture.one_to_one_class.max(), run.mixture.majority_class.max())
-    if largest >= len(run.class_names):
-        raise LatentlabError(
-            f"{folder / MIXTURE}: a component of class {largest}, but {about} names "
-            f"{len(run.class_names)} classes; {REMEDY}"
-        )
+    _check_classes(run, folder / MIXTURE, about)
     images = {split: path / DIGESTS for split, path in processed.items()}
     check_digests(encoded, {WEIGHTS: weights} | images)
     check_history(weights, history)
     return run
+
+
+def _opened_rows(split: Split, count: int) -> Indices | None:
+    """Rows of a split that are opened; ``None`` for all."""
+    if split != "train" or count <= MOST_TRAIN:
+        return None
+    return sample_indices(count, MOST_TRAIN, 0, "training images opened")
+
+
+def _check_classes(run: Run, path: Path, about: Path) -> None:
+    """Refuse a mixture of classes that have no name."""
+    largest = max(run.mixture.one_to_one_class.max(), run.mixture.majority_class.max())
+    if largest >= len(run.class_names):
+        raise LatentlabError(
+            f"{path}: a component of class {largest}, but {about} names "
+            f"{len(run.class_names)} classes; {REMEDY}"
+        )
 
 
 def _check_images(run: Run, split: Split, folder: Path) -> None:

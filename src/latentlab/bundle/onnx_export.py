@@ -17,12 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from latentlab.arrays import NO_CLASS, Array, Bytes
+from latentlab.arrays import NO_CLASS, Array
 from latentlab.bundle.onnx_network import DECODER, ENCODER, NO_PACKAGE, open_session
 from latentlab.errors import LatentlabError
 from latentlab.files import replacing
 from latentlab.models.layers import Linear
 from latentlab.pixels import to_range
+from latentlab.shards import ImageArray
 
 if TYPE_CHECKING:
     from latentlab.models.base import ImageModel
@@ -38,7 +39,7 @@ CHECKED_ROWS = (1, 7, 64)
 TOLERANCE = 1e-5
 
 
-def write_onnx(model: "ImageModel", folder: Path, images: Bytes) -> list[str]:
+def write_onnx(model: "ImageModel", folder: Path, images: ImageArray) -> list[str]:
     """Write ``encoder.onnx`` and ``decoder.onnx`` of a trained model and check both.
 
     The same weights and versions give the same bytes.
@@ -69,7 +70,7 @@ def write_onnx(model: "ImageModel", folder: Path, images: Bytes) -> list[str]:
 
 
 @torch.no_grad()
-def check_onnx(model: "ImageModel", folder: Path, images: Bytes) -> None:
+def check_onnx(model: "ImageModel", folder: Path, images: ImageArray) -> None:
     """Compare what ONNX Runtime and PyTorch make of images, and of their latents.
 
     Args:

@@ -20,10 +20,10 @@ from latentlab.mixture.mixture import MIXTURE, load_mixture, save_mixture
 
 if TYPE_CHECKING:
     from latentlab.anomaly.detector import AnomalyDetector
-    from latentlab.arrays import Bytes
     from latentlab.mixture.mixture import Mixture
     from latentlab.models.base import ImageModel
     from latentlab.settings import Device
+    from latentlab.shards import ImageArray
 
 # The file names of the Hugging Face Hub, where it has one for the purpose.
 MODEL = "model.safetensors"
@@ -38,7 +38,7 @@ def save_bundle(
     mixture: Mixture,
     detector: AnomalyDetector,
     *,
-    onnx_check: Bytes | None = None,
+    onnx_check: ImageArray | None = None,
 ) -> BundleConfig:
     """Write a trained model with everything that its use needs.
 

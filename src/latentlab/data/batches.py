@@ -1,7 +1,11 @@
 """Batches: their order, and the conversion of bytes to pixels on the device."""
 
 import math
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -9,9 +13,15 @@ from torch import Tensor
 from latentlab.arrays import Shape
 from latentlab.memory import FLOAT32, rows_at_once
 from latentlab.pixels import PIXEL_BOUNDS, PixelRange
+from latentlab.shards import ImageArray, Shards, in_memory
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 # Below some ten rows, a forward pass rounds differently than above.
 SMALLEST_BATCH = 64
+# Threads that read batches, and batches that are read before they are needed.
+READERS, AHEAD = 2, 4
 
 
 def to_pixels(images: Tensor, pixel_range: PixelRange, device: torch.device) -> Tensor:
@@ -52,17 +62,42 @@ def dynamic_binarization(intensities: Tensor, generator: torch.Generator) -> Ten
     return (levels < intensities).to(torch.uint8) * 255
 
 
-def in_order(images: Tensor, labels: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+def place(images: ImageArray | Tensor, device: torch.device) -> Tensor | Shards:
+    """Images on the device that computes, where there is room for all of them.
+
+    Args:
+        images: uint8, shape ``(N, C, H, W)``.
+        device: A GPU may be filled by half, another device's memory by 1 GiB.
+
+    Returns:
+        A tensor on the device; or the images on disk, which ``shuffled`` and ``in_order`` read a
+        batch at a time, in the same order, so that results have the same bits.
+    """
+    if isinstance(images, Shards):
+        on_gpu = device.type == "cuda"
+        images = in_memory(images, torch.cuda.mem_get_info(device)[0] // 2 if on_gpu else None)
+    return images if isinstance(images, Shards) else torch.as_tensor(images).to(device)
+
+
+def in_order(
+    images: Tensor | Shards, labels: Tensor, batch_size: int
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches in the order of the data set; the last one may be smaller.
 
     No images give one empty batch, so that results computed from it have the right shapes.
 
     Args:
-        images: uint8, shape ``(N, C, H, W)``.
+        images: uint8, shape ``(N, C, H, W)``, in memory or on disk.
         labels: Shape ``(N,)``.
         batch_size: Images per batch.
     """
-    yield from zip(images.split(batch_size), labels.split(batch_size), strict=True)
+    if isinstance(images, Shards):
+        starts = range(0, max(1, len(images)), batch_size)
+        read = partial(_read_slice, images, batch_size)
+        parts: Iterator[Tensor] = prefetched(read, starts)
+    else:
+        parts = iter(images.split(batch_size))
+    yield from zip(parts, labels.split(batch_size), strict=True)
 
 
 def pad_batch(batch: Tensor, shape: Shape) -> Tensor:
@@ -89,16 +124,56 @@ def pad_batch(batch: Tensor, shape: Shape) -> Tensor:
 
 
 def shuffled(
-    images: Tensor, labels: Tensor, batch_size: int, generator: torch.Generator
+    images: Tensor | Shards, labels: Tensor, batch_size: int, generator: torch.Generator
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of one epoch in random order.
+    """Batches of one epoch in random order, on the device of the labels.
 
     Args:
-        images: uint8, shape ``(N, C, H, W)``.
+        images: uint8, shape ``(N, C, H, W)``, on the same device or on disk.
         labels: Shape ``(N,)``.
         batch_size: Images per batch; the last one may be smaller.
         generator: On the CPU, so that the order is the same on every device.
     """
-    order = torch.randperm(len(images), generator=generator).to(images.device)
-    for indices in order.split(batch_size):
-        yield images.index_select(0, indices), labels.index_select(0, indices)
+    drawn = torch.randperm(len(images), generator=generator)
+    order = drawn.to(labels.device).split(batch_size)
+    if isinstance(images, Shards):
+        read = partial(_read_rows, images, labels.device)
+        batches: Iterator[Tensor] = prefetched(read, drawn.split(batch_size))
+    else:
+        batches = (images.index_select(0, indices) for indices in order)
+    for batch, indices in zip(batches, order, strict=True):
+        yield batch, labels.index_select(0, indices)
+
+
+def _read_slice(images: Shards, count: int, start: int) -> Tensor:
+    return torch.from_numpy(images[start : start + count])
+
+
+def _read_rows(images: Shards, device: torch.device, rows: Tensor) -> Tensor:
+    """A batch from disk, on the device; the copy to a GPU goes on while others are read."""
+    batch = torch.from_numpy(images[rows.numpy()])
+    if device.type == "cuda":
+        return batch.pin_memory().to(device, non_blocking=True)
+    return batch
+
+
+def prefetched(read: Callable[[T], R], parts: Iterable[T]) -> Iterator[R]:
+    """What ``read`` gives for each part, in order, read by threads before it is needed.
+
+    Args:
+        read: Spends its time outside of Python, such as on a disk.
+        parts: A few of them are read ahead.
+    """
+    with ThreadPoolExecutor(READERS) as pool:
+        waiting: deque[Future[R]] = deque()
+        try:
+            for part in parts:
+                waiting.append(pool.submit(read, part))
+                if len(waiting) > AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            # Where the iterator is left before its end, nothing more is read.
+            for future in waiting:
+                future.cancel()

@@ -11,10 +11,12 @@ from typing import NamedTuple, final
 import numpy as np
 from pydantic import TypeAdapter
 
-from latentlab.arrays import Bytes, Integers, Shape, Split
+from latentlab.arrays import Bytes, Indices, Integers, Shape, Split
 from latentlab.data.settings import InputSettings
 from latentlab.errors import LatentlabError, cut
-from latentlab.files import REMEDY, ArrayWriter, read_array, read_json, write_array, write_json
+from latentlab.files import REMEDY, read_array, read_json, write_array, write_json
+from latentlab.shard_writer import ShardWriter
+from latentlab.shards import ImageArray, Shards, is_stored
 
 IMAGES = "images.npy"
 LABELS = "labels.npy"
@@ -27,11 +29,11 @@ class ImageSplit(NamedTuple):
     """One split of a processed data set.
 
     Attributes:
-        images: Bytes, shape ``(N, C, H, W)``, memory-mapped.
+        images: Bytes, shape ``(N, C, H, W)``, on disk or in memory.
         labels: Class of each image, shape ``(N,)``; ``NO_CLASS`` where it has none.
     """
 
-    images: Bytes
+    images: ImageArray
     labels: Integers
 
     @property
@@ -39,6 +41,14 @@ class ImageSplit(NamedTuple):
         """Channels, height and width of one image."""
         channels, height, width = self.images.shape[1:]
         return channels, height, width
+
+    def take(self, rows: Indices | None) -> "ImageSplit":
+        """Chosen images and their labels, in that order; ``None`` for all of them."""
+        if rows is None:
+            return self
+        images = self.images
+        taken = images.take(rows) if isinstance(images, Shards) else images[rows]
+        return ImageSplit(taken, self.labels[rows])
 
     @property
     def classes(self) -> int:
@@ -69,12 +79,12 @@ class About:
 
 
 def read_split(folder: Path) -> ImageSplit:
-    """Open a split of a processed data set, memory-mapped.
+    """Open a split of a processed data set; images are read when they are needed.
 
     Raises:
         LatentlabError: If a file is missing or damaged, or images and labels differ in number.
     """
-    images, labels = read_array(folder / IMAGES), read_array(folder / LABELS)
+    images, labels = Shards(folder / IMAGES), read_array(folder / LABELS)
     if images.ndim != 4 or images.dtype != np.uint8 or images.shape[2] != images.shape[3]:
         raise LatentlabError(
             f"{folder / IMAGES}: found {images.dtype} of shape {images.shape}, "
@@ -88,14 +98,14 @@ def read_split(folder: Path) -> ImageSplit:
     return ImageSplit(images, labels)
 
 
-def read_intensities(folder: Path) -> Bytes | None:
+def read_intensities(folder: Path) -> ImageArray | None:
     """Images of a split before stochastic binarization; ``None`` without it.
 
     Raises:
-        LatentlabError: If the file is damaged.
+        LatentlabError: If a file is damaged.
     """
     path = folder / INTENSITIES
-    return read_array(path) if path.exists() else None
+    return Shards(path) if is_stored(path) else None
 
 
 def write_split(
@@ -108,6 +118,8 @@ def write_split(
     keep_intensities: bool,
 ) -> str:
     """Write one split a batch at a time: ``images.npy``, ``labels.npy``, ``intensities.npy``.
+
+    Images of more than 256 MiB are in several files (``latentlab.shards``).
 
     Args:
         folder: Where the files go.
@@ -124,10 +136,10 @@ def write_split(
     digest = hashlib.sha256()
     whole = (len(labels), *shape)
     with ExitStack() as files:
-        images = files.enter_context(ArrayWriter(folder / IMAGES, whole, np.uint8))
+        images = files.enter_context(ShardWriter(folder / IMAGES, whole, np.uint8))
         intensities = None
         if keep_intensities:
-            intensities = files.enter_context(ArrayWriter(folder / INTENSITIES, whole, np.uint8))
+            intensities = files.enter_context(ShardWriter(folder / INTENSITIES, whole, np.uint8))
         for batch in batches:
             if intensities:
                 intensities.write(batch)

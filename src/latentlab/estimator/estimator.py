@@ -220,10 +220,10 @@ class LatentModel(FittedModel, BaseEstimator):  # type: ignore[misc]
         inputs = self._learn_form(X)
         labels = encode_labels(y, X)
         splits = self._splits(self._bytes(X, inputs), labels, validation, inputs, recipe)
-        intensities = splits["train"].images if recipe.binarize == "stochastic" else None
+        intensities = splits["train"].images[:] if recipe.binarize == "stochastic" else None
         for name, split in splits.items():
             rng = np.random.default_rng(stream_seed(recipe.seed, f"binarization of {name}"))
-            binary = make_binary(split.images, recipe.binarize, rng)
+            binary = make_binary(split.images[:], recipe.binarize, rng)
             splits[name] = ImageSplit(binary, split.labels)
         config = new_config(
             recipe,

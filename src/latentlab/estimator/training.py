@@ -74,8 +74,8 @@ def train_bundle(
         network, rows = _train(recipe, config.model_inputs, splits, intensities, verbose)
         latents = {
             # Anomaly scores are calibrated on validation, and on train only without it.
-            "train": _encode(network, train.images, recipe, measure=not len(validation.images)),
-            "validation": _encode(network, validation.images, recipe, measure=True),
+            "train": _encode(network, train.images[:], recipe, measure=not len(validation.images)),
+            "validation": _encode(network, validation.images[:], recipe, measure=True),
         }
         with threadpool_limits(recipe.threads):
             mixture = _mixture(recipe, config, latents, splits)
@@ -160,11 +160,11 @@ def _train(
         dynamic_binarization=intensities is not None,
     )
     train, validation = (
-        (torch.from_numpy(splits[name].images), torch.from_numpy(splits[name].labels))
+        (splits[name].images, torch.from_numpy(splits[name].labels))
         for name in ("train", "validation")
     )
     if intensities is not None:
-        train = torch.from_numpy(intensities), train[1]
+        train = intensities, train[1]
 
     def run_fit(
         model: ImageModel, data: Data, held_out: Data, plan: TrainingPlan, phase: str

@@ -11,14 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from latentlab.arrays import Bytes, Float32s, Integers, Shape
-from latentlab.data.batches import in_order, pad_batch, shuffled, to_pixels
+from latentlab.arrays import Float32s, Integers, Shape
+from latentlab.data.batches import in_order, pad_batch, place, shuffled, to_pixels
+from latentlab.data.processed import ImageSplit
 from latentlab.errors import LatentlabError
 from latentlab.files import REMEDY, read_array, write_array
 from latentlab.memory import FLOAT32, rows_at_once
 from latentlab.models import layers
 from latentlab.models.weights import load_weights, save_weights
 from latentlab.randomness import generator
+from latentlab.shards import ImageArray, Shards
 
 WEIGHTS = "classifier.safetensors"
 FEATURES = "features.npy"
@@ -121,7 +123,7 @@ def load_reference(
 
 
 def train_classifier(
-    classifier: Classifier, images: Bytes, labels: Integers, *, steps: int, seed: int
+    classifier: Classifier, images: ImageArray, labels: Integers, *, steps: int, seed: int
 ) -> None:
     """Train in place by cross-entropy; images without class are left out.
 
@@ -134,9 +136,9 @@ def train_classifier(
     """
     classifier.train()
     device, labeled = classifier.device, np.flatnonzero(labels >= 0)
-    # What is mapped from a file is not copied into memory without need.
-    chosen = images if len(labeled) == len(labels) else images[labeled]
-    pixels = torch.from_numpy(chosen).to(device)
+    rows = None if len(labeled) == len(labels) else labeled
+    chosen = ImageSplit(images, labels).take(rows).images
+    pixels = place(chosen, device)
     codes = torch.from_numpy(labels[labeled]).to(device)
     optimizer = torch.optim.Adam(classifier.parameters(), lr=LEARNING_RATE, fused=True)
     order = generator(seed, "reference batch order", torch.device("cpu"))
@@ -149,7 +151,7 @@ def train_classifier(
 
 
 @torch.no_grad()
-def classify(classifier: Classifier, images: Bytes | Float32s) -> Classified:
+def classify(classifier: Classifier, images: ImageArray | Float32s) -> Classified:
     """Features and most probable classes of images.
 
     Args:
@@ -158,10 +160,12 @@ def classify(classifier: Classifier, images: Bytes | Float32s) -> Classified:
     """
     classifier.eval()
     device, features, classes = classifier.device, [], []
-    tensor = torch.from_numpy(np.asarray(images))
-    rows = rows_at_once(FLOAT32 * math.prod(images.shape[1:]), BATCH_IN_ORDER)
+    tensor = images if isinstance(images, Shards) else torch.from_numpy(np.asarray(images))
+    channels, height, width = images.shape[1:]
+    shape = channels, height, width
+    rows = rows_at_once(FLOAT32 * math.prod(shape), BATCH_IN_ORDER)
     for batch, _ in in_order(tensor, torch.zeros(len(tensor)), rows):
-        padded, is_bytes = pad_batch(batch, images.shape[1:]), batch.dtype == torch.uint8
+        padded, is_bytes = pad_batch(batch, shape), batch.dtype == torch.uint8
         found = classifier(to_pixels(padded, "unit", device) if is_bytes else padded.to(device))
         found = found[: len(batch)]
         features.append(found.cpu())

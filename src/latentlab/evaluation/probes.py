@@ -22,6 +22,7 @@ from latentlab.arrays import Float32s, Integers, Mask
 from latentlab.evaluation.intervals import Bootstrap
 from latentlab.evaluation.metric import Metric, Score
 from latentlab.randomness import sample_indices, stream_seed
+from latentlab.shards import Shards
 
 # Features as floats, or pixels as bytes.
 Features = npt.NDArray[np.number[Any]]
@@ -91,11 +92,11 @@ class Labeled(NamedTuple):
     """Features of images, or the images themselves, and their classes.
 
     Attributes:
-        features: Shape ``(N, D)``, or images as bytes of shape ``(N, C, H, W)``.
+        features: Shape ``(N, D)``, or images as bytes of shape ``(N, C, H, W)``, also on disk.
         labels: Shape ``(N,)``; ``NO_CLASS`` for images without class.
     """
 
-    features: Features
+    features: Features | Shards
     labels: Integers
 
 
@@ -218,7 +219,7 @@ def pixel_scores(
     scored = _scored(test, seed, count)
     return probe_scores(
         _learned(train, seed, n_images),
-        Labeled(_flat(scored.features), scored.labels),
+        Labeled(_flat(scored.features[:]), scored.labels),
         n_neighbors=n_neighbors,
         bootstrap=bootstrap,
         metrics=PIXELS,
@@ -271,7 +272,7 @@ def _scored(test: Labeled, seed: int, count: int) -> Labeled:
     return Labeled(test.features[chosen], test.labels[chosen])
 
 
-def _projected(pca: PCA, images: Features) -> Features:
+def _projected(pca: PCA, images: Features | Shards) -> Features:
     """Principal components of images, without all of their pixels as floats at once."""
     rows = max(1, TRAIN_VALUES // images[0].size)
     parts = [

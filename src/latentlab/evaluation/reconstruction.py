@@ -5,11 +5,12 @@ import math
 import numpy as np
 from skimage.metrics import structural_similarity
 
-from latentlab.arrays import Array, Bytes, Float32s
+from latentlab.arrays import Array, Float32s
 from latentlab.evaluation.intervals import Bootstrap
 from latentlab.evaluation.metric import Metric, Score
 from latentlab.memory import FLOAT32, rows_at_once
 from latentlab.pixels import PixelRange, to_range, to_unit
+from latentlab.shards import ImageArray, Shards
 
 # Images compared at a time, of very large ones fewer.
 CHUNK = 1000
@@ -102,7 +103,10 @@ def ssim(images: Float32s, reconstructions: Float32s) -> Array:
 
 
 def reconstruction_scores(
-    images: Bytes, reconstructions: Float32s, pixel_range: PixelRange, bootstrap: Bootstrap
+    images: ImageArray,
+    reconstructions: Float32s | Shards,
+    pixel_range: PixelRange,
+    bootstrap: Bootstrap,
 ) -> list[Score]:
     """Scores of reconstructions, on the ``[0, 1]`` scale whatever the pixel range.
 

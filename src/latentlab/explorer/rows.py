@@ -13,6 +13,7 @@ from latentlab.arrays import Bytes, Indices, Integers, Shape
 from latentlab.data.subsets import stratified_subset
 from latentlab.explorer.settings import ExplorerSettings
 from latentlab.randomness import sample_indices, stream_seed
+from latentlab.shards import Shards
 
 # Bytes of all images before they are compressed; noise takes a third more of the page. The sheet
 # is then small enough for browsers too, which draw up to 16,384 pixels per side.
@@ -39,7 +40,9 @@ class PageRows:
         """``N``."""
         return len(self.test) + len(self.anomalies)
 
-    def of(self, test: npt.NDArray[Any], anomalies: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def of(
+        self, test: npt.NDArray[Any] | Shards, anomalies: npt.NDArray[Any] | Shards
+    ) -> npt.NDArray[Any]:
         """What two splits hold of the rows, shape ``(N, ...)``.
 
         Args:

@@ -10,24 +10,25 @@ from torch import Tensor
 
 from latentlab.arrays import NO_CLASS, Bytes, Float32s, Floats
 from latentlab.data.batches import in_order, pad_batch, to_pixels
-from latentlab.files import ArrayWriter
 from latentlab.latents.arrays import Latents
 from latentlab.memory import FLOAT32, rows_at_once
 from latentlab.models.base import ImageModel
 from latentlab.randomness import image_rng
+from latentlab.shard_writer import ShardWriter
+from latentlab.shards import ImageArray
 
 
 def write_latents(
     folder: Path,
     model: ImageModel,
-    images: Bytes,
+    images: ImageArray,
     *,
     batch_size: int,
     seed: int,
     measure: bool,
     keep_reconstructions: bool,
 ) -> None:
-    """Encode a split and write the arrays of ``Latents``, one ``.npy`` file each.
+    """Encode a split and write the arrays of ``Latents``, one ``.npy`` file or more each.
 
     Memory is bounded by the batch: arrays grow on disk.
 
@@ -40,7 +41,7 @@ def write_latents(
         measure: Whether to decode too, and to write the errors and the KL of each image.
         keep_reconstructions: Whether to write ``reconstructions`` too, if decoded.
     """
-    writers: dict[str, ArrayWriter] = {}
+    writers: dict[str, ShardWriter] = {}
     rows = rows_at_once(FLOAT32 * math.prod(model.shape), batch_size)
     with ExitStack() as files:
         # Without images there is one empty batch, whose arrays have the right shapes.
@@ -53,7 +54,7 @@ def write_latents(
                     continue
                 if name not in writers:
                     shape = (len(images), *values.shape[1:])
-                    writer = ArrayWriter(folder / f"{name}.npy", shape, np.float32)
+                    writer = ShardWriter(folder / f"{name}.npy", shape, np.float32)
                     writers[name] = files.enter_context(writer)
                 writers[name].write(values)
 

@@ -26,7 +26,9 @@ from latentlab.arrays import Array, Indices
 from latentlab.mixture.gaussians import (
     Gaussians,
     IllConditionedError,
+    Points,
     coefficients,
+    moments,
     statistics,
 )
 from latentlab.mixture.settings import CovarianceType
@@ -60,7 +62,7 @@ class Fit:
 
 
 def fit_many(
-    points: Array,
+    points: Points,
     initial: Sequence[Gaussians],
     *,
     reg_covar: float,
@@ -71,7 +73,7 @@ def fit_many(
     """Run EM from every initialization, all at once.
 
     Args:
-        points: Shape ``(N, D)``.
+        points: Shape ``(N, D)``, in memory or on disk; read once per step.
         initial: Initializations with the same ``covariance_type``; their numbers of components
             may differ.
         reg_covar: Added to the variances, in squared units of the points.
@@ -87,14 +89,14 @@ def fit_many(
     Raises:
         IllConditionedError: If a covariance is not positive definite in spite of ``reg_covar``.
     """
-    origin = np.average(points, axis=0, weights=sample_weight)
-    centered = points - origin
+    origin = _center(points, sample_weight)
     fits = [Fit(start.shifted(-origin), -np.inf, False, 0) for start in initial]
     for n_iter in range(1, max_iter + 1):
         active = [i for i, fit in enumerate(fits) if not fit.converged]
         if not active:
             break
-        steps = _step(centered, [fits[i].gaussians for i in active], reg_covar, sample_weight)
+        mixtures = [fits[i].gaussians for i in active]
+        steps = _step(points, origin, mixtures, reg_covar, sample_weight)
         for i, (gaussians, lower_bound) in zip(active, steps, strict=True):
             gained = abs(lower_bound - fits[i].lower_bound)
             fits[i] = Fit(gaussians, lower_bound, gained < tol, n_iter)
@@ -102,7 +104,7 @@ def fit_many(
 
 
 def from_assignments(
-    points: Array,
+    points: Points,
     assignments: Indices,
     n_components: int,
     covariance_type: CovarianceType,
@@ -122,31 +124,42 @@ def from_assignments(
     Raises:
         IllConditionedError: If a covariance is not positive definite in spite of ``reg_covar``.
     """
-    origin = np.average(points, axis=0, weights=sample_weight)
+    origin = _center(points, sample_weight)
     indicators = np.eye(n_components)[assignments].T
     if sample_weight is not None:
         indicators *= sample_weight
     sums, done = np.zeros(()), 0
-    for chunk in statistics(points - origin, covariance_type):
+    for chunk in statistics(points, covariance_type, origin):
         count = chunk.shape[1]
         sums = sums + indicators[:, done : done + count] @ chunk.T
         done += count
     return _maximize(sums, covariance_type, points.shape[1], reg_covar).shifted(origin)
 
 
+def _center(points: Points, sample_weight: Array | None) -> Array:
+    """The weighted mean of points, shape ``(D,)``; points with weights are in memory."""
+    if sample_weight is None:
+        return moments(points)[0]
+    return np.asarray(np.average(points, axis=0, weights=sample_weight), dtype=np.float64)
+
+
 def _step(
-    points: Array,
+    points: Points,
+    origin: Array,
     mixtures: Sequence[Gaussians],
     reg_covar: float,
     sample_weight: Array | None,
 ) -> list[tuple[Gaussians, float]]:
-    """One step of EM of each mixture, and the mean log-likelihood per point before it."""
+    """One step of EM of each mixture, and the mean log-likelihood per point before it.
+
+    Mixtures are those of the points less ``origin``.
+    """
     covariance_type, dimensions = mixtures[0].covariance_type, points.shape[1]
     stacked = np.concatenate([coefficients(each) for each in mixtures], axis=1)
     ends = np.cumsum([len(each.weights) for each in mixtures])
     parts = [slice(end - len(each.weights), end) for each, end in zip(mixtures, ends, strict=True)]
     sums, densities, done = np.zeros(stacked.T.shape), np.zeros(len(mixtures)), 0
-    for chunk in statistics(points, covariance_type):
+    for chunk in statistics(points, covariance_type, origin):
         joint = stacked.T @ chunk
         count = chunk.shape[1]
         weight = None if sample_weight is None else sample_weight[done : done + count]

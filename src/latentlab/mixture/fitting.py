@@ -12,7 +12,7 @@ from latentlab.arrays import NO_CLASS, Array, Floats, Integers
 from latentlab.errors import LatentlabError
 from latentlab.mixture.bic import BicRow
 from latentlab.mixture.em import Fit, fit_many, from_assignments
-from latentlab.mixture.gaussians import Gaussians, IllConditionedError
+from latentlab.mixture.gaussians import Gaussians, IllConditionedError, Points, moments
 from latentlab.mixture.matching import count_classes, majority, one_to_one
 from latentlab.mixture.mixture import Mixture
 from latentlab.mixture.settings import MixtureSettings
@@ -22,6 +22,8 @@ from latentlab.randomness import sample_indices, stream_seed
 ESCALATIONS = 3
 # Largest number of latents that BIC is computed on.
 MAX_COMPARED = 10_000
+# Largest number of latents that k-means starts from.
+MOST_CLUSTERED = 200_000
 
 
 class Labeled(NamedTuple):
@@ -32,7 +34,7 @@ class Labeled(NamedTuple):
 
 
 def fit_mixture(
-    latents: Floats,
+    latents: Points,
     labels: Integers,
     *,
     classes: int,
@@ -58,21 +60,20 @@ def fit_mixture(
         LatentlabError: If the latents are not finite or constant, fewer than the components, an
             initialization is impossible, or the fit does not converge or stays ill-conditioned.
     """
-    points = np.asarray(latents, dtype=np.float64)
     k = settings.n_components or classes
-    refuse_too_many(k, len(points))
+    refuse_too_many(k, len(latents))
     if settings.init == "labeled":
         initial = _class_means(settings, labeled, k, classes)
-        fits, reg_covar = _fit(points, lambda _: [initial], settings)
+        fits, reg_covar = _fit(latents, lambda _: [initial], settings)
     else:
-        fits, reg_covar = fit_from_kmeans(points, [k] * settings.n_init, settings, seed)
+        fits, reg_covar = fit_from_kmeans(latents, [k] * settings.n_init, settings, seed)
     best = max(fits, key=lambda fit: fit.lower_bound)
     _refuse_unconverged(best, settings, len(fits))
-    return _assigned(best, points, labels, classes, reg_covar)
+    return _assigned(best, latents, labels, classes, reg_covar)
 
 
 def compare_n_components(
-    latents: Floats, grid: Sequence[int], settings: MixtureSettings, seed: int
+    latents: Points, grid: Sequence[int], settings: MixtureSettings, seed: int
 ) -> list[BicRow]:
     """Fit a mixture of each number of components, from one k-means initialization, for its BIC.
 
@@ -157,9 +158,11 @@ def _class_means(
 
 
 def fit_from_kmeans(
-    points: Array, sizes: Sequence[int], settings: MixtureSettings, seed: int
+    points: Points, sizes: Sequence[int], settings: MixtureSettings, seed: int
 ) -> tuple[list[Fit], float]:
     """Fit mixtures of several numbers of components, each from one k-means initialization.
+
+    Of more than 200,000 points, k-means sees a sample; EM sees all.
 
     Args:
         points: Shape ``(N, D)``.
@@ -173,15 +176,17 @@ def fit_from_kmeans(
     Raises:
         LatentlabError: If points are not finite or constant, or a fit stays ill-conditioned.
     """
+    chosen = points[sample_indices(len(points), MOST_CLUSTERED, seed, "latents of k-means")]
+    sample = np.asarray(chosen, dtype=np.float64)
 
     def initialize(reg_covar: float) -> list[Gaussians]:
         rng = np.random.RandomState(stream_seed(seed, "k-means"))
         with warnings.catch_warnings():
             # With fewer distinct points than clusters some are empty, which EM allows.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            clusters = [KMeans(k, n_init=1, random_state=rng).fit(points).labels_ for k in sizes]
+            clusters = [KMeans(k, n_init=1, random_state=rng).fit(sample).labels_ for k in sizes]
         return [
-            from_assignments(points, each, k, settings.covariance_type, reg_covar)
+            from_assignments(sample, each, k, settings.covariance_type, reg_covar)
             for each, k in zip(clusters, sizes, strict=True)
         ]
 
@@ -189,7 +194,7 @@ def fit_from_kmeans(
 
 
 def _fit(
-    points: Array, initialize: Callable[[float], list[Gaussians]], settings: MixtureSettings
+    points: Points, initialize: Callable[[float], list[Gaussians]], settings: MixtureSettings
 ) -> tuple[list[Fit], float]:
     """A fit from each initialization, and the ``reg_covar`` that they needed, in squared units."""
     variance = latent_variance(points)
@@ -212,15 +217,16 @@ def _fit(
     raise AssertionError("every escalation returns, continues or raises")
 
 
-def latent_variance(points: Array) -> float:
+def latent_variance(points: Points) -> float:
     """Variance of latents, shape ``(N, D)``, as a mean over dimensions.
 
     Raises:
         LatentlabError: If they are not finite, or constant.
     """
-    _refuse_non_finite(points)
+    mean, variances = moments(points)
+    _refuse_non_finite(mean)
     # The prior has variance 1; beside it, a variance of 1e-12 is zero.
-    variance = float(points.var(axis=0).mean())
+    variance = float(variances.mean())
     if variance < 1e-12:
         raise LatentlabError(
             f"latents are constant (mean variance {variance:.2g}): the posterior has collapsed or "
@@ -246,7 +252,7 @@ def _refuse_unconverged(fit: Fit, settings: MixtureSettings, fits: int) -> None:
 
 
 def _assigned(
-    fit: Fit, points: Array, labels: Integers, classes: int, reg_covar: float
+    fit: Fit, points: Points, labels: Integers, classes: int, reg_covar: float
 ) -> Mixture:
     """The mixture by falling weight, its components assigned to the classes of their points."""
     gaussians = fit.gaussians
@@ -254,7 +260,7 @@ def _assigned(
     order = np.argsort(-gaussians.weights, kind="stable")
     position = np.empty(k, np.int64)
     position[order] = np.arange(k)
-    components = position[gaussians.log_joint(points).argmax(axis=1)]
+    components = position[gaussians.assign(points)]
     counts = count_classes(components, labels, n_components=k, classes=classes)
     tied = gaussians.covariance_type == "tied"
     return Mixture(

@@ -6,8 +6,12 @@ from typing import Self, final
 
 import numpy as np
 
-from latentlab.arrays import Array
+from latentlab.arrays import Array, Floats, Indices
 from latentlab.mixture.settings import CovarianceType
+from latentlab.shards import Shards
+
+# Points of shape (N, D), in memory or on disk.
+Points = Floats | Shards
 
 # Numbers in a chunk of statistics: 8 MiB, which fits in a processor's cache.
 CHUNK = 2**20
@@ -54,24 +58,40 @@ class Gaussians:
         }[self.covariance_type]
         return int(free + self.means.size + components - 1)
 
-    def log_joint(self, points: Array) -> Array:
+    def log_joint(self, points: Points) -> Array:
         """Log of the joint density of each point and component, in nats, shape ``(N, K)``.
 
         Raises:
             IllConditionedError: If a covariance is not positive definite.
         """
+        return np.concatenate(list(self._log_joints(points)))
+
+    def assign(self, points: Points) -> Indices:
+        """Most probable component of each point, shape ``(N,)``, in memory of a chunk.
+
+        Raises:
+            IllConditionedError: If a covariance is not positive definite.
+        """
+        return np.concatenate([joint.argmax(axis=1) for joint in self._log_joints(points)])
+
+    def _log_joints(self, points: Points) -> Iterator[Array]:
+        """``log_joint`` of a chunk of points at a time."""
         # Products of numbers far from the origin lose precision.
         origin = self.weights @ self.means
         shifted = coefficients(self.shifted(-origin))
-        return np.concatenate(
-            [chunk.T @ shifted for chunk in statistics(points - origin, self.covariance_type)]
-        )
+        for chunk in statistics(points, self.covariance_type, origin):
+            yield chunk.T @ shifted
 
 
-def statistics(points: Array, covariance_type: CovarianceType) -> Iterator[Array]:
+def statistics(points: Points, covariance_type: CovarianceType, origin: Array) -> Iterator[Array]:
     """Statistics of points in chunks, shape ``(P, n)``: 1, the point, its products.
 
     The products are squares where covariances are diagonal, and else the upper triangle.
+
+    Args:
+        points: Shape ``(N, D)``.
+        covariance_type: Decides the products.
+        origin: Subtracted from every point, shape ``(D,)``.
     """
     dimensions = points.shape[1]
     crossed = covariance_type in ("full", "tied")
@@ -79,7 +99,8 @@ def statistics(points: Array, covariance_type: CovarianceType) -> Iterator[Array
     rows = max(16, CHUNK // size)
     # Without points there is one empty chunk, whose products have the right shapes.
     for start in range(0, max(1, len(points)), rows):
-        chunk = np.ascontiguousarray(points[start : start + rows].T)
+        part = np.asarray(points[start : start + rows], dtype=np.float64)
+        chunk = np.ascontiguousarray((part - origin).T)
         values = np.empty((size, chunk.shape[1]))
         values[0], values[1 : dimensions + 1] = 1, chunk
         if crossed:
@@ -90,6 +111,28 @@ def statistics(points: Array, covariance_type: CovarianceType) -> Iterator[Array
         else:
             np.square(chunk, out=values[dimensions + 1 :])
         yield values
+
+
+def moments(points: Points) -> tuple[Array, Array]:
+    """Mean and variance of each dimension, of a chunk of points at a time.
+
+    Args:
+        points: Shape ``(N, D)``, one or more.
+
+    Returns:
+        Shape ``(D,)`` each; not finite where a point is not.
+    """
+    rows = max(1, CHUNK // points.shape[1])
+    starts = range(0, len(points), rows)
+
+    def parts() -> Iterator[Array]:
+        return (np.asarray(points[i : i + rows], dtype=np.float64) for i in starts)
+
+    zero = np.zeros(points.shape[1])
+    with np.errstate(invalid="ignore"):
+        mean = sum((part.sum(axis=0) for part in parts()), zero) / len(points)
+        squares = sum((np.square(part - mean).sum(axis=0) for part in parts()), zero)
+    return mean, squares / len(points)
 
 
 def coefficients(gaussians: Gaussians) -> Array:

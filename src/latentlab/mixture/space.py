@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from latentlab.arrays import Floats, Integers
+from latentlab.arrays import Indices, Integers
 from latentlab.errors import LatentlabError
 from latentlab.mixture.consensus import consensus, partitions
 from latentlab.mixture.em import from_assignments
@@ -16,18 +16,37 @@ from latentlab.mixture.fitting import (
     latent_variance,
     refuse_too_many,
 )
+from latentlab.mixture.gaussians import Points
 from latentlab.mixture.matching import count_classes, majority, one_to_one
 from latentlab.mixture.mixture import Mixture
 from latentlab.mixture.n_clusters import estimate_n_clusters
 from latentlab.mixture.neighbors import NeighborVote
 from latentlab.mixture.settings import MixtureSettings
+from latentlab.randomness import sample_indices
 
 # Maps are made with these shares of the number of neighbors: which of them tells most clusters
 # apart depends on the set, and the consensus needs several.
 NEIGHBORS = (0.5, 0.7, 1.0)
+# Largest number of latents on a map, which also vote for the component of a new one.
+MOST_MAPPED = 200_000
 
 
-def in_space(latents: Floats, settings: MixtureSettings, seed: int) -> tuple[Floats, ...]:
+def fitted_rows(count: int, settings: MixtureSettings, seed: int) -> Indices:
+    """Rows of the train latents that a mixture is fitted to: all of them, or a sample.
+
+    Neighbors are found of at most 200,000 latents, because maps hold all of them at once.
+
+    Args:
+        count: Number of train latents.
+        settings: ``space`` says whether there are maps.
+        seed: Of the sample.
+    """
+    if settings.space == "latents":
+        return np.arange(count)
+    return sample_indices(count, MOST_MAPPED, seed, "latents on the maps")
+
+
+def in_space(latents: Points, settings: MixtureSettings, seed: int) -> tuple[Points, ...]:
     """Latents as components are found in them.
 
     Args:
@@ -45,7 +64,7 @@ def in_space(latents: Floats, settings: MixtureSettings, seed: int) -> tuple[Flo
     """
     if settings.space == "latents":
         return (latents,)
-    latent_variance(np.asarray(latents, dtype=np.float64))
+    latent_variance(latents)
     if len(latents) <= settings.n_neighbors + 1:
         raise LatentlabError(
             f"n_neighbors (of gmm or train.self_training): found {settings.n_neighbors}, but "
@@ -53,12 +72,12 @@ def in_space(latents: Floats, settings: MixtureSettings, seed: int) -> tuple[Flo
             f"{max(1, len(latents) - 2)}"
         )
     counts = (math.ceil(share * settings.n_neighbors) for share in NEIGHBORS)
-    return tuple(embed(latents, count, seed) for count in counts)
+    return tuple(embed(latents[:], count, seed) for count in counts)
 
 
 def fit_in_space(
-    latents: Floats,
-    spaces: Sequence[Floats],
+    latents: Points,
+    spaces: Sequence[Points],
     labels: Integers,
     *,
     classes: int,
@@ -114,12 +133,12 @@ def fit_in_space(
         neighbors=NeighborVote(
             np.array(latents, dtype=np.float32), components, settings.n_neighbors
         ),
-        n_clusters_estimated=estimate_n_clusters(spaces[-1], seed),
+        n_clusters_estimated=estimate_n_clusters(spaces[-1][:], seed),
     )
 
 
 def clusters_of_maps(
-    maps: Sequence[Floats], n_clusters: int, settings: MixtureSettings, seed: int
+    maps: Sequence[Points], n_clusters: int, settings: MixtureSettings, seed: int
 ) -> Integers:
     """Cluster of each point, shape ``(N,)``: the consensus of mixtures fitted to each map.
 
@@ -129,5 +148,5 @@ def clusters_of_maps(
         settings: Of the mixtures.
         seed: Of their initializations.
     """
-    found = [each for points in maps for each in partitions(points, n_clusters, settings, seed)]
+    found = [each for points in maps for each in partitions(points[:], n_clusters, settings, seed)]
     return consensus(found, n_clusters, seed)

@@ -29,11 +29,12 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from latentlab.arrays import Bytes, Float32s
+from latentlab.arrays import Float32s
 from latentlab.files import replacing
 from latentlab.memory import FLOAT32, rows_at_once
 from latentlab.pixels import PixelRange, to_range
 from latentlab.predictions.settings import ExportSettings
+from latentlab.shards import ImageArray, Shards
 
 # Images written at a time, of very large ones fewer.
 CHUNK = 1000
@@ -66,12 +67,12 @@ class SplitPredictions(NamedTuple):
         table: Rows of ``images.csv`` of the same images (``latentlab.evaluation.tables``).
     """
 
-    images: Bytes
-    reconstructions: Float32s
+    images: ImageArray
+    reconstructions: Float32s | Shards
     table: pd.DataFrame
 
 
-def pixel_megabytes(splits: Iterable[Bytes]) -> float:
+def pixel_megabytes(splits: Iterable[ImageArray]) -> float:
     """How large the pixels of images and reconstructions are as text, in millions of bytes.
 
     Args:
@@ -247,8 +248,8 @@ def write_parquet(path: Path, table: Path) -> None:
 def _pixel_columns(split: SplitPredictions, pixel_range: PixelRange) -> list[pl.Series]:
     """Pixels of images and reconstructions, one column each, the two alternating."""
     count = len(split.images)
-    originals = to_range(split.images, pixel_range).reshape(count, -1)
-    reconstructions = split.reconstructions.reshape(count, -1)
+    originals = to_range(split.images[:], pixel_range).reshape(count, -1)
+    reconstructions = split.reconstructions[:].reshape(count, -1)
     alternating = np.stack([originals, reconstructions], axis=2).reshape(count, -1)
     names = [f"{kind}_px{i}" for i in range(originals.shape[1]) for kind in ("orig", "recon")]
     return pl.from_numpy(alternating, schema=names).get_columns()

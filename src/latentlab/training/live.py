@@ -20,6 +20,7 @@ from latentlab.models.base import ImageModel
 from latentlab.pictures import write_grid
 from latentlab.pixels import to_range, to_unit
 from latentlab.randomness import sample_indices
+from latentlab.shards import ImageArray
 from latentlab.training.checkpoints import CheckpointStore
 from latentlab.training.history import Row, best_epoch
 
@@ -144,7 +145,7 @@ def picture_epochs(epochs: int) -> set[int]:
     return set(np.linspace(1, epochs, min(epochs, PICTURES)).round().astype(int).tolist())
 
 
-def pick_examples(validation: Bytes, train: Bytes, seed: int) -> Bytes:
+def pick_examples(validation: ImageArray, train: ImageArray, seed: int) -> Bytes:
     """Twelve images to reconstruct: of validation, or of train where there is no validation.
 
     Args:

@@ -13,6 +13,7 @@ from latentlab.data.batches import (
     dynamic_binarization,
     in_order,
     pad_batch,
+    place,
     shuffled,
     to_pixels,
 )
@@ -20,13 +21,15 @@ from latentlab.data.settings import AugmentSettings
 from latentlab.errors import LatentlabError
 from latentlab.models.base import ImageModel
 from latentlab.randomness import generator
+from latentlab.shards import ImageArray, Shards
 from latentlab.training.checkpoints import CheckpointStore, TrainingState
 from latentlab.training.history import Row
 from latentlab.training.optimizers import make_optimizer, make_scheduler
 from latentlab.training.settings import OptimizerName, SchedulerName
 
-# Images, uint8 of shape (N, C, H, W), and labels, int64 of shape (N,), NO_CLASS for none.
-Data = tuple[Tensor, Tensor]
+# Images, uint8 of shape (N, C, H, W), in memory or on disk, and labels, int64 of shape (N,),
+# NO_CLASS for none.
+Data = tuple[ImageArray | Tensor, Tensor]
 
 
 @final
@@ -87,7 +90,8 @@ def fit(
     """
     # Convolutions are faster where the channels of a pixel are adjacent; other layers ignore it.
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    images, labels = (tensor.to(model.device) for tensor in train)
+    images, labels = place(train[0], model.device), train[1].to(model.device)
+    held_out = place(validation[0], torch.device("cpu")), validation[1]
     _check_batch_size(plan.batch_size, len(images))
     state = _initial_state(model, plan, math.ceil(len(images) / plan.batch_size))
     if checkpoints is not None:
@@ -96,8 +100,8 @@ def fit(
 
     for epoch in range(len(state.rows) + 1, plan.epochs + 1):
         row = _train_epoch(state, images, labels, plan)
-        if len(validation[0]) > 0:
-            row |= _validation_row(epoch, mean_losses(model, validation, seed=plan.seed))
+        if len(held_out[0]) > 0:
+            row |= _validation_row(epoch, mean_losses(model, held_out, seed=plan.seed))
         if row.get("validation_total", -math.inf) < state.best_loss:
             state.best_loss = row.get("validation_total", math.inf)
             state.best_weights = _copy_of_weights(model)
@@ -132,7 +136,8 @@ def mean_losses(
     device = model.device
     noise = generator(seed, "posterior samples of validation", device)
     totals: dict[str, float] = {}
-    for batch, classes in in_order(*data, batch_size):
+    images = place(data[0], torch.device("cpu"))
+    for batch, classes in in_order(images, data[1], batch_size):
         pixels = to_pixels(pad_batch(batch, model.shape), model.pixel_range, device)
         losses = model.loss(pixels, pad_batch(classes, model.shape).to(device), noise)
         for name, term in losses.named().items():
@@ -169,7 +174,9 @@ def _global_generator(device: torch.device) -> torch.Generator:
     return torch.default_generator
 
 
-def _train_epoch(state: TrainingState, images: Tensor, labels: Tensor, plan: TrainingPlan) -> Row:
+def _train_epoch(
+    state: TrainingState, images: Tensor | Shards, labels: Tensor, plan: TrainingPlan
+) -> Row:
     """Take the steps of one epoch, and return the training columns of its row."""
     model, generators = state.model, state.generators
     model.train()

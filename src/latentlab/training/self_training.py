@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from latentlab.arrays import Float32s
-from latentlab.data.batches import in_order, pad_batch, to_pixels
+from latentlab.data.batches import in_order, pad_batch, place, to_pixels
 from latentlab.errors import LatentlabError
 from latentlab.memory import FLOAT32, rows_at_once
 from latentlab.models.base import ImageModel
 from latentlab.models.clustering_head import WithClusteringHead
 from latentlab.models.settings import ModelSettings
 from latentlab.randomness import stream_seed
+from latentlab.shards import ImageArray
 from latentlab.training.history import Row
 from latentlab.training.loop import Data, TrainingPlan
 from latentlab.training.pretraining import finish_pretraining
@@ -172,12 +173,13 @@ def _labels(
 
 
 @torch.no_grad()
-def _latents(model: ImageModel, images: Tensor) -> Float32s:
+def _latents(model: ImageModel, images: ImageArray | Tensor) -> Float32s:
     """Posterior means of images, shape ``(N, D)``."""
     model.eval()
     rows = rows_at_once(FLOAT32 * math.prod(model.shape), ENCODED_ROWS)
     parts = []
-    for batch, _ in in_order(images, images, rows):
+    placed = place(images, torch.device("cpu"))
+    for batch, _ in in_order(placed, torch.zeros(len(placed)), rows):
         pixels = to_pixels(pad_batch(batch, model.shape), model.pixel_range, model.device)
         parts.append(model.embed(pixels)[: len(batch)].cpu())
     latents: Float32s = torch.cat(parts).numpy()
