@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -37,8 +38,11 @@ def table() -> pd.DataFrame:
         with TemporaryDirectory() as name:
             folder = Path(name)
             _prepare(folder, images, times)
-            for stage, command in _commands().items():
-                seconds, peak = _measured(folder, command)
+            commands = stage_commands(STAGES, MODEL)
+            start = "from benchmarks.growth import repeated_preprocess as run; run()"
+            commands["preprocess"][1:3] = ["-c", start]
+            for stage, command in commands.items():
+                seconds, peak = measured(folder, command)
                 found.append((len(images) * times, stage, seconds, peak))
                 print(f"{len(images) * times:,} images, {stage}: {seconds:.1f} s, {peak:.0f} MiB")
     return pd.DataFrame(found, columns=["images", "stage", "seconds", "peak_mib"])
@@ -62,9 +66,14 @@ def repeated_preprocess() -> None:
     run(app)
 
 
-def _prepare(folder: Path, images: np.ndarray, times: int) -> None:
+def copy_code(folder: Path) -> None:
+    """Copy what stages and benchmarks consist of, so that a run has a folder of its own."""
     for name in ("stages", "src", "benchmarks"):
-        shutil.copytree(ROOT / name, folder / name)
+        shutil.copytree(ROOT / name, folder / name, dirs_exist_ok=True)
+
+
+def _prepare(folder: Path, images: np.ndarray, times: int) -> None:
+    copy_code(folder)
     # Classes that are there to be found: the brightness of an image, in ten parts of equal size.
     brightness = images.reshape(len(images), -1).mean(axis=1)
     labels = (np.argsort(np.argsort(brightness)) * 10 // len(images)).astype(np.int64)
@@ -79,15 +88,13 @@ def _prepare(folder: Path, images: np.ndarray, times: int) -> None:
         YAML().dump(params, file)
 
 
-def _commands() -> dict[str, list[str]]:
-    """The commands of dvc.yaml for one model."""
+def stage_commands(names: Sequence[str], model: str) -> dict[str, list[str]]:
+    """The commands of dvc.yaml for one model, by the name of the stage."""
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     commands = {}
-    for stage in STAGES:
-        words = shlex.split(stages[stage]["cmd"].replace("${item}", f"--model {MODEL}"))
+    for stage in names:
+        words = shlex.split(stages[stage]["cmd"].replace("${item}", f"--model {model}"))
         commands[stage] = [sys.executable, *words[1:]]
-    start = "from benchmarks.growth import repeated_preprocess as run; run()"
-    commands["preprocess"][1:3] = ["-c", start]
     return commands
 
 
@@ -102,7 +109,7 @@ sys.exit(status != 0)
 """
 
 
-def _measured(folder: Path, command: list[str]) -> tuple[float, float]:
+def measured(folder: Path, command: list[str]) -> tuple[float, float]:
     """Seconds, and the most memory that the process held at once, in MiB."""
     found = subprocess.run(
         [sys.executable, "-c", MEASURE, *command],
