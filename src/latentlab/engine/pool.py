@@ -1,5 +1,6 @@
 """An engine of several processes of this machine."""
 
+import os
 import signal
 import sys
 from collections import deque
@@ -9,6 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
 from multiprocessing import get_context
+from pathlib import Path
 from types import ModuleType
 from typing import final
 
@@ -85,7 +87,9 @@ class PoolEngine:
         if self._pool is None:
             # A fork of a process with threads may wait for a lock that one of them has held.
             context = get_context("spawn")
-            self._pool = ProcessPoolExecutor(self.processes, context, _start, (self.setup,))
+            self._pool = ProcessPoolExecutor(
+                self.processes, context, _start, (self.setup, Path.cwd())
+            )
         return self._pool
 
 
@@ -104,6 +108,8 @@ def _starting_workers() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _start(setup: Setup) -> None:
+def _start(setup: Setup, folder: Path) -> None:
     start_worker()
+    # Of the program now, and not of its start.
+    os.chdir(folder)
     setup.put_in_force()
