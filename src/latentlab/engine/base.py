@@ -44,6 +44,10 @@ class LocalEngine:
         return map(function, tasks)
 
 
+# What functions of the library compute with, where none is given.
+LOCAL = LocalEngine()
+
+
 @final
 @dataclass(frozen=True)
 class Setup:
