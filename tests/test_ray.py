@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 # Those that use the engine, in their order.
-ENGINED = ("download", "preprocess", "encode", "fit_gmm")
+ENGINED = ("download", "preprocess", "encode", "fit_gmm", "evaluate")
 MODEL = "vae"
 SMALL = {
     "dataset": "folder",
@@ -33,6 +33,11 @@ SMALL = {
     "gmm.n_init": 2,
     "gmm.n_components_grid": None,
     f"models.{MODEL}.hidden": [16],
+    f"models.{MODEL}.loss": "gaussian",
+    "reference.steps": 5,
+    "evaluate.n_samples": 20,
+    "evaluate.n_resamples": 100,
+    "evaluate.importance_samples": 50,
 }
 # Kills the worker once, in the midst of a task.
 KILLER = """
@@ -81,7 +86,7 @@ def run_stage(name, folder, environment, **variables):
 def bytes_of(folder):
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
-        for top in ("data", "models")
+        for top in ("data", "models", "metrics")
         for path in sorted((folder / top).rglob("*"))
         if path.is_file()
     }
@@ -89,7 +94,7 @@ def bytes_of(folder):
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory, environment):
-    """A run up to the mixture, by one process."""
+    """A run up to its evaluation, by one process."""
     from ruamel.yaml import YAML
 
     from tests.conftest import change
@@ -105,7 +110,16 @@ def local(tmp_path_factory, environment):
     change(values, SMALL)
     with (folder / "params.yaml").open("w") as file:
         YAML().dump(values, file)
-    for stage in ("check", "download", "preprocess", "train", "encode", "fit_gmm"):
+    for stage in (
+        "check",
+        "download",
+        "preprocess",
+        "train",
+        "encode",
+        "fit_gmm",
+        "reference",
+        "evaluate",
+    ):
         run_stage(stage, folder, environment)
     return folder
 
@@ -114,7 +128,9 @@ def local(tmp_path_factory, environment):
 def copy(local, tmp_path):
     """What is there before the stages that use the engine; the images keep their place."""
     shutil.copytree(local, tmp_path / "run")
-    shutil.rmtree(tmp_path / "run/data")
+    for made in ("data", "metrics"):
+        shutil.rmtree(tmp_path / "run" / made)
+    shutil.copytree(local / "data/reference", tmp_path / "run/data/reference")
     (tmp_path / f"run/models/{MODEL}/mixture.npz").unlink()
     return tmp_path / "run"
 
