@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from latentlab.data.sources import mnist
 from latentlab.data.sources.base import LoadOptions
+from latentlab.engine.base import LocalEngine
 from latentlab.errors import LatentlabError
 from latentlab.site import Site
 
@@ -24,7 +25,7 @@ def digits() -> tuple[npt.NDArray[np.uint8], str]:
         with TemporaryDirectory() as folder:
             raw = Path(folder)
             site = Site(
-                ROOT, ROOT / ".cache", tuple(filter(None, MIRRORS.split(";"))), processes=1
+                ROOT, ROOT / ".cache", tuple(filter(None, MIRRORS.split(";"))), LocalEngine()
             )
             mnist.fetch(raw, site)
             source = mnist.load(raw, site, LoadOptions("center_crop")).train

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+from latentlab.engine.settings import find_engine
 from latentlab.files import replacing
 from latentlab.limits import check_machine, check_packages
 from latentlab.params import load_params
@@ -17,9 +18,10 @@ def main(
     params: Annotated[Path, input_file("values of the run")],
     checked: Annotated[Path, output("a constant text, once all values are valid")],
 ) -> None:
-    """Refuse unknown keys and bad values in the params file, by name."""
+    """Refuse unknown keys and bad values in the params file, and an engine that is not there."""
     values = load_params(params)
     check_packages(values)
+    find_engine()
     for warning in check_machine(values):
         print(f"warning: {warning}", file=sys.stderr)
     # Constant, so that what depends on it re-runs for its own params only.

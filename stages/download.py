@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 from latentlab.data.sources.registry import fetch
+from latentlab.engine.base import Setup
+from latentlab.engine.opening import open_engine
 from latentlab.files import replacing
 from latentlab.params import load_params
 from latentlab.site import find_site
@@ -20,8 +22,11 @@ def main(
 ) -> None:
     """Copy or download the files of the data set, and verify them."""
     settings = load_params(params)
-    site = find_site(settings.data.mirrors or (), cache, settings.threads)
-    with replacing(raw) as temporary:
+    with (
+        open_engine(Setup(), processes=settings.threads) as engine,
+        replacing(raw) as temporary,
+    ):
+        site = find_site(settings.data.mirrors or (), cache, engine)
         fetch(settings.dataset, settings.data, temporary, site)
 
 

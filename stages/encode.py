@@ -8,9 +8,11 @@ from tqdm import tqdm
 from latentlab.arrays import SPLITS
 from latentlab.data.processed import read_split
 from latentlab.digests import DIGESTS, check_digests, write_digests
+from latentlab.engine.base import Setup
+from latentlab.engine.opening import open_engine
 from latentlab.files import replacing
-from latentlab.latents.encoding import write_latents
-from latentlab.models.registry import load_model
+from latentlab.latents.encoding import EncodeTask, write_latents_of
+from latentlab.models.saved import saved_model
 from latentlab.models.settings import ModelInputs
 from latentlab.models.weights import WEIGHTS
 from latentlab.params import load_params
@@ -48,18 +50,23 @@ def main(
     for folder in folders.values():
         check_digests(folder)
     weights = models / model / WEIGHTS
-    network = load_model(settings.model(model), inputs, weights, device)
-    with replacing(latents / model) as temporary:
+    saved = saved_model(settings.model(model), inputs, weights, settings.device)
+    setup = Setup(settings.threads, settings.seed, gpu=device.type == "cuda")
+    with open_engine(setup) as engine, replacing(latents / model) as temporary:
         for name, split in tqdm(splits.items(), desc=model, unit="split", disable=None):
-            write_latents(
-                temporary / name,
-                network,
+            task = EncodeTask(
+                saved,
                 split.images,
-                batch_size=settings.encode.batch_size,
-                seed=settings.seed,
+                settings.seed,
                 # Anomaly scores are calibrated on validation, and on train only without it.
                 measure=name != "train" or not len(splits["validation"].images),
                 keep_reconstructions=name in ("test", "anomalies"),
+            )
+            write_latents_of(
+                temporary / name,
+                task,
+                batch_size=settings.encode.batch_size,
+                engine=engine,
             )
         images = {name: folder / DIGESTS for name, folder in folders.items()}
         write_digests(temporary, {WEIGHTS: weights} | images)

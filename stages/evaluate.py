@@ -7,18 +7,21 @@ from typing import Annotated
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from latentlab.arrays import Split
+from latentlab.arrays import SPLITS
 from latentlab.data.processed import ABOUT, read_about, read_split
 from latentlab.digests import DIGESTS, check_digests, write_digests
+from latentlab.engine.base import Setup
+from latentlab.engine.opening import open_engine
 from latentlab.evaluation.classifier import load_reference
 from latentlab.evaluation.evaluate import evaluate
+from latentlab.evaluation.importance import importance_bounds
 from latentlab.evaluation.metric import Score
 from latentlab.evaluation.scores import headline
 from latentlab.evaluation.tables import write_evaluated
 from latentlab.files import replacing, write_json
 from latentlab.latents.arrays import LATENTS
 from latentlab.mixture.mixture import MIXTURE
-from latentlab.models.registry import load_model
+from latentlab.models.saved import saved_model
 from latentlab.models.settings import ModelInputs
 from latentlab.models.weights import WEIGHTS
 from latentlab.params import load_params
@@ -50,28 +53,24 @@ def main(
     settings, names = load_params(params), read_about(about).class_names
     make_repeatable(settings.seed, settings.threads)
     device, shape = resolve_device(settings.device), read_split(train).shape
-    folders: dict[Split, Path] = {
-        "train": train,
-        "validation": validation,
-        "test": test,
-        "anomalies": anomalies,
-    }
+    folders = dict(zip(SPLITS, (train, validation, test, anomalies), strict=True))
+    saved = saved_model(
+        settings.model(model),
+        ModelInputs(shape, settings.latent_dim, settings.pixel_range, len(names)),
+        models / model / WEIGHTS,
+        settings.device,
+    )
     opened = open_run(
-        model,
-        processed=folders,
-        about=about,
-        latents=latents,
-        models=models,
-        model=load_model(
-            settings.model(model),
-            ModelInputs(shape, settings.latent_dim, settings.pixel_range, len(names)),
-            models / model / WEIGHTS,
-            device,
-        ),
+        model, processed=folders, about=about, latents=latents, models=models, model=saved.load()
     )
     check_digests(reference, {"train": train / DIGESTS, "test": test / DIGESTS})
     mixture = models / model / MIXTURE
-    with replacing(evaluated / model) as temporary, threadpool_limits(settings.threads):
+    setup = Setup(settings.threads, settings.seed, gpu=device.type == "cuda")
+    with (
+        replacing(evaluated / model) as temporary,
+        threadpool_limits(settings.threads),
+        open_engine(setup) as engine,
+    ):
         found = evaluate(
             opened,
             settings.evaluate,
@@ -80,6 +79,7 @@ def main(
             binarized=settings.data.binarize != "none",
             seed=settings.seed,
             progress=partial(tqdm, desc=f"{model}: bound", unit="batch", disable=None),
+            bounds=partial(importance_bounds, saved=saved, engine=engine),
         )
         temporary.mkdir()
         write_evaluated(temporary, found)

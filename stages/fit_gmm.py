@@ -7,6 +7,8 @@ from threadpoolctl import threadpool_limits
 
 from latentlab.data.processed import ABOUT, read_about, read_split
 from latentlab.digests import DIGESTS, check_digests
+from latentlab.engine.base import Setup
+from latentlab.engine.opening import open_engine
 from latentlab.latents.arrays import LATENTS, open_means, read_latents
 from latentlab.limits import check_mixture
 from latentlab.memory import total_memory
@@ -52,7 +54,7 @@ def main(
     chosen = fitted_rows(len(train_labels), settings.gmm, settings.seed)
     if len(chosen) < len(train_labels):
         train_latents, train_labels = train_latents[chosen], train_labels[chosen]
-    with threadpool_limits(settings.threads):
+    with threadpool_limits(settings.threads), open_engine(Setup(settings.threads)) as engine:
         spaces = in_space(train_latents, settings.gmm, settings.seed)
         fitted = fit_in_space(
             train_latents,
@@ -62,6 +64,7 @@ def main(
             settings=settings.gmm,
             seed=settings.seed,
             labeled=Labeled(validation_latents, validation_labels),
+            engine=engine,
         )
         rows = compare_n_components(
             spaces[-1], settings.gmm.n_components_grid or (), settings.gmm, settings.seed

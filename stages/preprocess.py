@@ -13,6 +13,8 @@ from latentlab.data.sources.registry import load
 from latentlab.data.splits import SplitOptions, split
 from latentlab.data.transforms import binarize
 from latentlab.digests import write_digests
+from latentlab.engine.base import Setup
+from latentlab.engine.opening import open_engine
 from latentlab.files import replacing
 from latentlab.params import load_params
 from latentlab.randomness import stream_seed
@@ -37,35 +39,36 @@ def main(
 ) -> None:
     """Split the data set, resize its images and write them as bytes."""
     settings = load_params(params)
-    site = find_site(settings.data.mirrors or (), cache, settings.threads)
-    dataset, other = load(settings.dataset, settings.data, raw, site)
-    size = settings.image_size or dataset.image_size
-    channels = settings.channels or dataset.channels
-    anomaly_set = settings.data.anomalies
-    options = SplitOptions(
-        test_fraction=settings.data.test_fraction,
-        validation_fraction=settings.data.validation_fraction,
-        seed=settings.seed,
-        classes=settings.data.classes or (),
-        anomaly_classes=anomaly_set.classes if isinstance(anomaly_set, AnomalyClasses) else (),
-        limit=settings.data.limit,
-    )
-    class_names, parts = split(dataset, options, other)
-    how = settings.data.binarize
-    digests: dict[Split, str] = {}
-    folders = (train, validation, test, anomalies)
-    for name, folder in zip(SPLITS, folders, strict=True):
-        rng = np.random.default_rng(stream_seed(settings.seed, f"binarization of {name}"))
-        with replacing(folder) as temporary:
-            digests[name] = write_split(
-                temporary,
-                parts[name].chunks(size, channels),
-                parts[name].labels,
-                (channels, size, size),
-                transform=partial(binarize, how=how, rng=rng),
-                keep_intensities=name == "train" and how == "stochastic",
-            )
-            write_digests(temporary)
+    with open_engine(Setup(), processes=settings.threads) as engine:
+        site = find_site(settings.data.mirrors or (), cache, engine)
+        dataset, other = load(settings.dataset, settings.data, raw, site)
+        size = settings.image_size or dataset.image_size
+        channels = settings.channels or dataset.channels
+        anomaly_set = settings.data.anomalies
+        options = SplitOptions(
+            test_fraction=settings.data.test_fraction,
+            validation_fraction=settings.data.validation_fraction,
+            seed=settings.seed,
+            classes=settings.data.classes or (),
+            anomaly_classes=anomaly_set.classes if isinstance(anomaly_set, AnomalyClasses) else (),
+            limit=settings.data.limit,
+        )
+        class_names, parts = split(dataset, options, other)
+        how = settings.data.binarize
+        digests: dict[Split, str] = {}
+        folders = (train, validation, test, anomalies)
+        for name, folder in zip(SPLITS, folders, strict=True):
+            rng = np.random.default_rng(stream_seed(settings.seed, f"binarization of {name}"))
+            with replacing(folder) as temporary:
+                digests[name] = write_split(
+                    temporary,
+                    parts[name].chunks(size, channels),
+                    parts[name].labels,
+                    (channels, size, size),
+                    transform=partial(binarize, how=how, rng=rng),
+                    keep_intensities=name == "train" and how == "stochastic",
+                )
+                write_digests(temporary)
     write_about(
         about,
         About(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from latentlab.engine.base import LocalEngine
 from latentlab.errors import LatentlabError
 from latentlab.site import MIRRORS, find_site, repository_root, resolve_folder
 
@@ -15,7 +16,7 @@ def mirrors(monkeypatch, tmp_path):
 
     def made(named, environment):
         monkeypatch.setenv(MIRRORS, environment)
-        return find_site(named, Path(".cache"), 1).mirrors
+        return find_site(named, Path(".cache"), LocalEngine()).mirrors
 
     return made
 

@@ -27,6 +27,7 @@ ROWS = (
     ("models",),
     ("data",),
     ("site",),
+    ("engine",),
 )
 GROUND = {
     "arithmetic",

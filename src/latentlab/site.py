@@ -1,4 +1,4 @@
-"""What depends on the machine and never changes a result: mirrors, download cache, processes."""
+"""What depends on the machine and never changes a result: mirrors, download cache, engine."""
 
 import os
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
+from latentlab.engine.base import Engine
 from latentlab.errors import LatentlabError, quoted
 
 MIRRORS = "LATENTLAB_MIRRORS"
@@ -14,19 +15,19 @@ MIRRORS = "LATENTLAB_MIRRORS"
 @final
 @dataclass(frozen=True)
 class Site:
-    """Where files are searched, and how many processes read them.
+    """Where files are searched, and what reads them.
 
     Attributes:
         root: The repository's root, which relative paths are relative to, also in a queued run.
         cache: Folder of downloads, outside of every output.
         mirrors: Folders and URLs to search, in order.
-        processes: How many processes read image files at the same time, 1 or more.
+        engine: Reads image files.
     """
 
     root: Path
     cache: Path
     mirrors: tuple[str, ...]
-    processes: int
+    engine: Engine
 
 
 def resolve_path(root: Path, path: str, key: str) -> Path:
@@ -76,13 +77,13 @@ def repository_root() -> Path:
     return Path(os.environ.get("DVC_ROOT", ".")).resolve()
 
 
-def find_site(mirrors: Sequence[str], cache: Path, processes: int) -> Site:
+def find_site(mirrors: Sequence[str], cache: Path, engine: Engine) -> Site:
     """The site of this run: mirrors of the params first, then those of ``LATENTLAB_MIRRORS``.
 
     Args:
         mirrors: Folders and URLs, as the params give them.
         cache: Folder of downloads, relative to the repository's root.
-        processes: How many processes read image files at the same time.
+        engine: Reads image files.
 
     Raises:
         LatentlabError: If a mirror begins with the home folder of an unknown user.
@@ -95,7 +96,7 @@ def find_site(mirrors: Sequence[str], cache: Path, processes: int) -> Site:
         for mirror, key in named
         if mirror.strip()
     ]
-    return Site(root, root / cache, tuple(found), processes)
+    return Site(root, root / cache, tuple(found), engine)
 
 
 def is_url(place: str) -> bool:

@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image
 
 from latentlab.data.sources.folder_index import index_folder, read_manifest
+from latentlab.engine.base import LocalEngine
 
 RED = (220, 30, 40)
 
@@ -16,7 +17,11 @@ def scene(size=(40, 40)):
 
 
 def indexed(root, index, **changes):
-    """Index a folder with one process, and return the entries of the manifest."""
-    arguments = {"skip_unreadable": False, "follow_links": False, "processes": 1} | changes
+    """Index a folder in this process, and return the entries of the manifest."""
+    arguments = {
+        "skip_unreadable": False,
+        "follow_links": False,
+        "engine": LocalEngine(),
+    } | changes
     index_folder(root, index, **arguments)
     return read_manifest(index)

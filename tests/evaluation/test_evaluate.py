@@ -14,6 +14,7 @@ from latentlab.data.processed import ImageSplit
 from latentlab.evaluation.anomaly_detection import false_positive_interval
 from latentlab.evaluation.classifier import Classifier, Reference, classify, train_classifier
 from latentlab.evaluation.evaluate import evaluate
+from latentlab.evaluation.importance import importance_bounds
 from latentlab.evaluation.probes import neighbor_probe
 from latentlab.latents.arrays import read_latents
 from latentlab.latents.encoding import write_latents
@@ -74,11 +75,17 @@ def open_run(splits, params, tmp_path):
 
 @pytest.fixture
 def evaluated(params):
-    def made(run, *, reference=None, binarized=False, **changes):
+    def made(run, *, reference=None, binarized=False, bounds=importance_bounds, **changes):
         small = {"n_resamples": 100, "importance_samples": 2, "n_samples": 40, "n_neighbors": 3}
         settings = params.evaluate.model_copy(update=small | changes)
         return evaluate(
-            run, settings, params.gmm, reference=reference, binarized=binarized, seed=0
+            run,
+            settings,
+            params.gmm,
+            reference=reference,
+            binarized=binarized,
+            seed=0,
+            bounds=bounds,
         )
 
     return made
@@ -290,9 +297,7 @@ def test_progress_is_told_of_every_batch_of_the_bound(open_run, params):
     assert totals == [(3, 3)]
 
 
-def test_the_bound_of_many_images_is_that_of_a_sample_of_them(open_run, evaluated, monkeypatch):
-    from latentlab.evaluation import evaluate as module
-
+def test_the_bound_of_many_images_is_that_of_a_sample_of_them(open_run, evaluated):
     run = open_run()
     given = []
 
@@ -300,14 +305,13 @@ def test_the_bound_of_many_images_is_that_of_a_sample_of_them(open_run, evaluate
         given.append(images)
         yield images.reshape(len(images), -1).mean(axis=1)
 
-    monkeypatch.setattr(module, "importance_bounds", bounds)
-    found = evaluated(run, binarized=True, importance_images=25)
+    found = evaluated(run, binarized=True, importance_images=25, bounds=bounds)
     images = run.splits["test"].images
     chosen = sample_indices(60, 25, 0, "test images bounded")
     np.testing.assert_array_equal(given[0], images[chosen])
     row = found.scores[found.scores["metric"] == "iwae"].iloc[0]
     assert row["value"] == pytest.approx(images[chosen].mean())
-    evaluated(run, binarized=True, importance_images=60)
+    evaluated(run, binarized=True, importance_images=60, bounds=bounds)
     np.testing.assert_array_equal(given[1], images)
     wide = row["high"] - row["low"]
     expected = 3.92 * images[chosen].reshape(25, -1).mean(axis=1).std() / 5

@@ -1,5 +1,7 @@
 """The oracle: a linear model with Gaussian pixels, whose likelihood has a closed form."""
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 import torch
@@ -7,11 +9,17 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 from torch import nn
 
+from latentlab.engine.base import Setup
+from latentlab.engine.pool import PoolEngine
 from latentlab.evaluation import importance as likelihood
 from latentlab.evaluation.importance import importance_bounds
 from latentlab.models.losses import gaussian_nll
+from latentlab.models.registry import build_model
+from latentlab.models.saved import saved_model
+from latentlab.models.settings import ModelInputs
 from latentlab.models.vade import VaDE
 from latentlab.models.vae import VAE
+from latentlab.models.weights import save_weights
 
 SHAPE = (1, 3, 3)
 SCALE = 0.3
@@ -134,3 +142,18 @@ def test_under_a_prior_of_clusters_the_bound_rises_to_the_likelihood(weights, im
     losses = [mixed.loss(pixels, torch.zeros(50), noise).total.mean().item() for _ in range(200)]
     ones = [bounds(mixed, images, 1, seed).mean() for seed in range(200)]
     assert -np.mean(losses) < np.mean(ones) + 0.05
+
+
+def test_a_pool_computes_the_bits_of_this_process(params, tmp_path):
+    inputs = ModelInputs((1, 8, 8), 4, "unit", 0)
+    settings = params.models["vae"].model_copy(update={"loss": "gaussian"})
+    path = tmp_path / "weights.safetensors"
+    save_weights(build_model(settings, inputs), path)
+    saved = saved_model(settings, inputs, path, "cpu")
+    images = np.random.default_rng(0).integers(0, 256, (50, 1, 8, 8), dtype=np.uint8)
+    one = bounds(saved.load(), images, 60)
+    with closing(PoolEngine(2, Setup(threads=1, seed=0))) as pool:
+        batches = importance_bounds(
+            saved.load(), images, n_samples=60, seed=0, saved=saved, engine=pool
+        )
+        np.testing.assert_array_equal(np.concatenate(list(batches)), one)

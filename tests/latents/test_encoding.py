@@ -1,13 +1,26 @@
+from contextlib import closing
+
 import numpy as np
 import pytest
 import torch
 
 from latentlab.arrays import NO_CLASS
+from latentlab.data.processed import read_split, write_split
+from latentlab.engine.base import LocalEngine, Setup
+from latentlab.engine.pool import PoolEngine
 from latentlab.errors import LatentlabError
 from latentlab.latents.arrays import read_latents
-from latentlab.latents.encoding import decode, encode, write_latents
+from latentlab.latents.encoding import (
+    EncodeTask,
+    decode,
+    encode,
+    write_latents,
+    write_latents_of,
+)
 from latentlab.models.registry import build_model
+from latentlab.models.saved import saved_model
 from latentlab.models.settings import ModelInputs
+from latentlab.models.weights import save_weights
 from latentlab.pixels import to_range
 from latentlab.randomness import image_rng
 
@@ -166,3 +179,39 @@ def test_the_kl_is_that_of_the_sample_whose_reconstruction_is_measured(params, i
         others = model.prior.kl(posterior, posterior.mean)
     np.testing.assert_allclose(latents.kl, kl, rtol=1e-4)
     assert not np.allclose(latents.kl, others, rtol=1e-3)
+
+
+@pytest.fixture
+def on_disk(params, vae, images, labels, tmp_path):
+    """The images of a split, and a model that encodes them, both by their files."""
+    write_split(
+        tmp_path / "test", [images], labels, (1, 8, 8),
+        transform=lambda batch: batch, keep_intensities=False,
+    )  # fmt: skip
+    save_weights(vae, tmp_path / "weights.safetensors")
+    inputs = ModelInputs((1, 8, 8), 4, "unit", 4)
+    saved = saved_model(params.models["vae"], inputs, tmp_path / "weights.safetensors", "cpu")
+    return EncodeTask(
+        saved, read_split(tmp_path / "test").images, 0, measure=True, keep_reconstructions=True
+    )
+
+
+def bytes_of(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_an_engine_writes_the_bytes_of_the_model_in_hand(on_disk, vae, images, tmp_path):
+    encoded(vae, images, tmp_path / "in_hand")
+    with closing(PoolEngine(2, Setup(threads=1, seed=0))) as pool:
+        for name, engine in {"local": LocalEngine(), "pool": pool}.items():
+            write_latents_of(tmp_path / name, on_disk, batch_size=7, engine=engine)
+            assert bytes_of(tmp_path / name) == bytes_of(tmp_path / "in_hand")
+            bare = on_disk._replace(measure=False, keep_reconstructions=False)
+            write_latents_of(tmp_path / f"{name} bare", bare, batch_size=7, engine=engine)
+            assert bytes_of(tmp_path / f"{name} bare").keys() == {"mean.npy", "log_var.npy"}
+
+
+def test_weights_that_change_while_tasks_run_are_refused(on_disk, tmp_path):
+    (tmp_path / "weights.safetensors").write_bytes(b"other")
+    with pytest.raises(LatentlabError, match=r"weights\.safetensors: changed while it was in use"):
+        write_latents_of(tmp_path / "out", on_disk, batch_size=7, engine=LocalEngine())

@@ -1,11 +1,16 @@
+from contextlib import closing
+
 import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 
+from latentlab.engine.base import Setup
+from latentlab.engine.pool import PoolEngine
 from latentlab.mixture import gaussians
 from latentlab.mixture.em import fit_many, from_assignments
 from latentlab.mixture.gaussians import Gaussians, IllConditionedError
+from latentlab.shards import Shards
 
 KINDS = ["full", "tied", "diag", "spherical"]
 
@@ -63,6 +68,27 @@ def test_chunks_make_no_difference(covariance, points, monkeypatch):
     (chunked,) = fit_many(points, [start], reg_covar=0.01, max_iter=50)
     assert chunked.lower_bound == pytest.approx(whole.lower_bound, abs=1e-9)
     np.testing.assert_allclose(start.log_joint(points), whole_log_joint(start, points), atol=1e-6)
+
+
+def test_a_pool_computes_the_bits_of_this_process(points, tmp_path, monkeypatch):
+    """In memory, on disk, and with weights; chunks are added in the order of the points."""
+    monkeypatch.setattr(gaussians, "CHUNK", 1)
+    np.save(tmp_path / "points.npy", points)
+    initial = starts(points, [2, 3], "full", 0.01)
+    weight = np.random.default_rng(1).uniform(0.5, 2, len(points))
+    cases = [(points, None), (Shards(tmp_path / "points.npy"), None), (points, weight)]
+    with closing(PoolEngine(2, Setup())) as pool:
+        for given, weights in cases:
+            fits = [
+                fit_many(given, initial, reg_covar=0.01, max_iter=4, sample_weight=weights, **more)
+                for more in ({}, {"engine": pool})
+            ]
+            for one, other in zip(*fits, strict=True):
+                assert one.lower_bound == other.lower_bound
+                np.testing.assert_array_equal(one.gaussians.means, other.gaussians.means)
+                np.testing.assert_array_equal(
+                    one.gaussians.covariances, other.gaussians.covariances
+                )
 
 
 def whole_log_joint(gaussians, points):

@@ -87,12 +87,13 @@ def test_an_interrupt_during_imports_is_one_line(start, stage, slow_import):
 
 INTERRUPTED = """
 import sys, time
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from pathlib import Path
 import stages
 from stages import lifetime
+from latentlab.engine.base import Setup
+from latentlab.engine.pool import PoolEngine
 from latentlab.files import replacing
-from latentlab.processes import start_worker
 
 app = stages.new_app()
 
@@ -102,7 +103,7 @@ def main(how: str, output: Path) -> None:
         temporary.mkdir()
         (temporary / "half").touch()
         if how == "workers":
-            with ProcessPoolExecutor(2, initializer=start_worker) as pool:
+            with closing(PoolEngine(2, Setup())) as pool:
                 for done, _ in enumerate(pool.map(time.sleep, [0.5] * 200)):
                     if done == 2:
                         print("writing", flush=True)

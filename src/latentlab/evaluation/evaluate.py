@@ -4,6 +4,7 @@ A metric that a model or a data set does not have is absent, never zero.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 
 from latentlab.anomaly.detector import AnomalyDetector
 from latentlab.anomaly.settings import AnomalyScore
-from latentlab.arrays import Array, Integers, Split
+from latentlab.arrays import Array, Bytes, Integers, Split
 from latentlab.evaluation import anomaly_detection, classification
 from latentlab.evaluation.anomaly_detection import anomaly_scores
 from latentlab.evaluation.classification import classification_scores
@@ -37,11 +38,14 @@ from latentlab.latents.arrays import Latents
 from latentlab.latents.statistics import kl_by_dimension, mean_variance
 from latentlab.mixture.mixture import Mixture
 from latentlab.mixture.settings import MixtureSettings
+from latentlab.models.base import ImageModel
 from latentlab.randomness import sample_indices
 from latentlab.run import Run
 
 # Shows how far a long computation is; called with the batches and their number as ``total``.
 Progress = Callable[..., Iterable[Array]]
+# Computes bounds, called as ``importance_bounds`` is.
+Bounds = Callable[..., Iterator[Array]]
 Scores = dict[AnomalyScore, Array]
 
 
@@ -58,6 +62,7 @@ def evaluate(
     binarized: bool,
     seed: int,
     progress: Progress = _silent,
+    bounds: Bounds = importance_bounds,
 ) -> Evaluated:
     """Evaluate a run of all four splits and a network.
 
@@ -69,6 +74,7 @@ def evaluate(
         binarized: Whether pixels are black and white.
         seed: Of samples and intervals, from the start for each.
         progress: Wraps the batches of the importance-weighted bound.
+        bounds: Computes these batches, as ``importance_bounds`` does.
     """
     bootstrap = Bootstrap(settings.n_resamples, seed)
     detector = AnomalyDetector.fit(
@@ -77,7 +83,7 @@ def evaluate(
     normal, anomalous = (detector.score(run.latents[name]) for name in ("test", "anomalies"))
     components = run.mixture.predict(run.latents["test"].mean)
     scores = [
-        *_model_scores(run, settings, binarized, bootstrap, progress),
+        *_model_scores(run, settings, binarized, bootstrap, partial(_bounded, bounds, progress)),
         *_mixture_scores(run, components, bootstrap),
     ]
     if len(run.class_names) > 1:  # of a single class every prediction is right
@@ -97,13 +103,7 @@ def evaluate(
     )
     return Evaluated(
         scores=score_table(scores),
-        images=pd.concat(
-            [
-                _image_rows(run, "test", detector, normal),
-                _image_rows(run, "anomalies", detector, anomalous),
-            ],
-            ignore_index=True,
-        ),
+        images=_all_image_rows(run, detector, normal, anomalous),
         confusion=_confusion(run, components),
         roc=_roc(normal, anomalous),
         precision_recall=_precision_recall(normal, anomalous, detector.headline),
@@ -116,7 +116,7 @@ def _model_scores(
     settings: EvaluateSettings,
     binarized: bool,
     bootstrap: Bootstrap,
-    progress: Progress,
+    bounded: Callable[..., Array],
 ) -> Iterator[Score]:
     """Scores of reconstructions, likelihoods and latents."""
     model, images, test = run.network(), run.splits["test"].images, run.latents["test"]
@@ -129,13 +129,20 @@ def _model_scores(
         chosen = sample_indices(
             len(images), settings.importance_images, bootstrap.seed, "test images bounded"
         )
-        batches = importance_bounds(
+        bounds = bounded(
             model, images[chosen], n_samples=settings.importance_samples, seed=bootstrap.seed
         )
-        total = -(-len(chosen) // images_at_once(model.shape))
-        bounds = np.concatenate(list(progress(batches, total=total)))
         yield from importance_scores(bounds, images[0].size, model.loss_name, bootstrap)
     yield from latent_scores(test, standard_prior=model.has_standard_prior)
+
+
+def _bounded(
+    bounds: Bounds, progress: Progress, model: ImageModel, images: Bytes, **options: int
+) -> Array:
+    """Bound of each image, shape ``(N,)``."""
+    total = -(-len(images) // images_at_once(model.shape))
+    batches = bounds(model, images, **options)
+    return np.concatenate(list(progress(batches, total=total)))
 
 
 def _mixture_scores(run: Run, components: Integers, bootstrap: Bootstrap) -> list[Score]:
@@ -205,6 +212,16 @@ def _generation_scores(
     if samples.class_agreement is not None:
         scores.append(bootstrap.mean(CLASS_AGREEMENT, samples.class_agreement))
     return scores
+
+
+def _all_image_rows(
+    run: Run, detector: AnomalyDetector, normal: Scores, anomalous: Scores
+) -> pd.DataFrame:
+    rows = [
+        _image_rows(run, "test", detector, normal),
+        _image_rows(run, "anomalies", detector, anomalous),
+    ]
+    return pd.concat(rows, ignore_index=True)
 
 
 def _image_rows(run: Run, split: Split, detector: AnomalyDetector, scores: Scores) -> pd.DataFrame:

@@ -1,18 +1,23 @@
 """Images through a trained model, one batch at a time: encode, decode and measure the errors."""
 
 import math
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple, final
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from latentlab.arrays import NO_CLASS, Bytes, Float32s, Floats
+from latentlab.arrays import NO_CLASS, Bytes, Float32s, Floats, Shape
 from latentlab.data.batches import in_order, pad_batch, to_pixels
+from latentlab.engine.base import Engine
 from latentlab.latents.arrays import Latents
 from latentlab.memory import FLOAT32, rows_at_once
 from latentlab.models.base import ImageModel
+from latentlab.models.saved import SavedModel
 from latentlab.randomness import image_rng
 from latentlab.shard_writer import ShardWriter
 from latentlab.shards import ImageArray
@@ -41,20 +46,72 @@ def write_latents(
         measure: Whether to decode too, and to write the errors and the KL of each image.
         keep_reconstructions: Whether to write ``reconstructions`` too, if decoded.
     """
+    encoded = (
+        encode(model, images[rows.start : rows.stop], seed=seed, measure=measure)
+        for rows in _batches(len(images), model.shape, batch_size)
+    )
+    _write(folder, encoded, len(images), keep_reconstructions)
+
+
+@final
+class EncodeTask(NamedTuple):
+    """What a worker needs to encode rows of a split.
+
+    Attributes:
+        model: Trained.
+        images: Of the split; small where they are on disk.
+        seed: As in ``write_latents``.
+        measure: As in ``write_latents``.
+        keep_reconstructions: As in ``write_latents``.
+    """
+
+    model: SavedModel
+    images: ImageArray
+    seed: int
+    measure: bool
+    keep_reconstructions: bool
+
+
+def write_latents_of(folder: Path, task: EncodeTask, *, batch_size: int, engine: Engine) -> None:
+    """As ``write_latents``, with the batches of a split computed by an engine.
+
+    Args:
+        folder: Where the arrays go.
+        task: What is encoded, and how.
+        batch_size: As in ``write_latents``; a batch is a task of the engine.
+        engine: Computes the batches.
+    """
+    batches = _batches(len(task.images), task.model.inputs.shape, batch_size)
+    encoded = engine.map(partial(_encode_rows, task), batches)
+    _write(folder, encoded, len(task.images), task.keep_reconstructions)
+
+
+def _encode_rows(task: EncodeTask, rows: range) -> Latents:
+    images = task.images[rows.start : rows.stop]
+    found = encode(task.model.load(), images, seed=task.seed, measure=task.measure)
+    return found if task.keep_reconstructions else found._replace(reconstructions=None)
+
+
+def _batches(count: int, shape: Shape, batch_size: int) -> Iterator[range]:
+    """Rows of each batch; without images one empty batch, whose arrays have the right shapes."""
+    rows = rows_at_once(FLOAT32 * math.prod(shape), batch_size)
+    return (range(start, min(count, start + rows)) for start in range(0, max(1, count), rows))
+
+
+def _write(
+    folder: Path, batches: Iterable[Latents], count: int, keep_reconstructions: bool
+) -> None:
+    """Write the arrays of all batches in order, as they come."""
     writers: dict[str, ShardWriter] = {}
-    rows = rows_at_once(FLOAT32 * math.prod(model.shape), batch_size)
     with ExitStack() as files:
-        # Without images there is one empty batch, whose arrays have the right shapes.
-        for start in range(0, max(1, len(images)), rows):
-            latents = encode(model, images[start : start + rows], seed=seed, measure=measure)
-            if not keep_reconstructions:
-                latents = latents._replace(reconstructions=None)
+        for latents in batches:
             for name, values in latents._asdict().items():
-                if values is None:
+                if values is None or (name == "reconstructions" and not keep_reconstructions):
                     continue
                 if name not in writers:
-                    shape = (len(images), *values.shape[1:])
-                    writer = ShardWriter(folder / f"{name}.npy", shape, np.float32)
+                    writer = ShardWriter(
+                        folder / f"{name}.npy", (count, *values.shape[1:]), np.float32
+                    )
                     writers[name] = files.enter_context(writer)
                 writers[name].write(values)
 

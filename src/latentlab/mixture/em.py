@@ -17,21 +17,25 @@ References:
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import final
+from functools import partial
+from typing import NamedTuple, final
 
 import numpy as np
 from scipy.special import logsumexp
 
 from latentlab.arrays import Array, Indices
+from latentlab.engine.base import LOCAL, Engine
 from latentlab.mixture.gaussians import (
     Gaussians,
     IllConditionedError,
     Points,
+    chunks,
     coefficients,
     moments,
     statistics,
 )
 from latentlab.mixture.settings import CovarianceType
+from latentlab.shards import Shards
 
 # EM has converged where a step changes the mean log-likelihood per point, in nats, by less than
 # this: the default of scikit-learn.
@@ -69,6 +73,7 @@ def fit_many(
     max_iter: int,
     tol: float = TOLERANCE,
     sample_weight: Array | None = None,
+    engine: Engine = LOCAL,
 ) -> list[Fit]:
     """Run EM from every initialization, all at once.
 
@@ -82,6 +87,7 @@ def fit_many(
             by less than this.
         sample_weight: How much each point counts, above 0, shape ``(N,)``: a point of weight 2 is
             two points. ``None`` is 1 for each.
+        engine: Computes the steps, a chunk of points a task.
 
     Returns:
         One fit per initialization.
@@ -96,7 +102,7 @@ def fit_many(
         if not active:
             break
         mixtures = [fits[i].gaussians for i in active]
-        steps = _step(points, origin, mixtures, reg_covar, sample_weight)
+        steps = _step(points, origin, mixtures, reg_covar, sample_weight, engine)
         for i, (gaussians, lower_bound) in zip(active, steps, strict=True):
             gained = abs(lower_bound - fits[i].lower_bound)
             fits[i] = Fit(gaussians, lower_bound, gained < tol, n_iter)
@@ -149,6 +155,7 @@ def _step(
     mixtures: Sequence[Gaussians],
     reg_covar: float,
     sample_weight: Array | None,
+    engine: Engine,
 ) -> list[tuple[Gaussians, float]]:
     """One step of EM of each mixture, and the mean log-likelihood per point before it.
 
@@ -158,25 +165,70 @@ def _step(
     stacked = np.concatenate([coefficients(each) for each in mixtures], axis=1)
     ends = np.cumsum([len(each.weights) for each in mixtures])
     parts = [slice(end - len(each.weights), end) for each, end in zip(mixtures, ends, strict=True)]
-    sums, densities, done = np.zeros(stacked.T.shape), np.zeros(len(mixtures)), 0
-    for chunk in statistics(points, covariance_type, origin):
-        joint = stacked.T @ chunk
-        count = chunk.shape[1]
-        weight = None if sample_weight is None else sample_weight[done : done + count]
-        done += count
-        for i, part in enumerate(parts):
-            density = logsumexp(joint[part], axis=0)
-            densities[i] += density.sum() if weight is None else weight @ density
-            joint[part] -= density
-        responsibilities = np.exp(joint, out=joint)
-        if weight is not None:
-            responsibilities *= weight
-        sums += responsibilities @ chunk.T
+    sums, densities = np.zeros(stacked.T.shape), np.zeros(len(mixtures))
+    tasks = (_part(points, rows, sample_weight) for rows in chunks(points, covariance_type))
+    expect = partial(_expect, covariance_type, origin, stacked, parts)
+    # In the order of the points, whatever computes them: sums of other orders round differently.
+    for part_sums, part_densities in engine.map(expect, tasks):
+        sums += part_sums
+        densities += part_densities
     total = len(points) if sample_weight is None else sample_weight.sum()
     return [
         (_maximize(sums[part], covariance_type, dimensions, reg_covar), float(density / total))
         for part, density in zip(parts, densities, strict=True)
     ]
+
+
+@final
+class _Part(NamedTuple):
+    """A chunk of points.
+
+    Attributes:
+        points: The chunk, shape ``(n, D)``; or all points, where they are on disk.
+        rows: Of the chunk among them.
+        sample_weight: Of the chunk.
+    """
+
+    points: Points
+    rows: slice
+    sample_weight: Array | None
+
+
+def _part(points: Points, rows: slice, sample_weight: Array | None) -> _Part:
+    weight = None if sample_weight is None else sample_weight[rows]
+    if isinstance(points, Shards):
+        return _Part(points, rows, weight)
+    return _Part(points[rows], slice(None), weight)
+
+
+def _expect(
+    covariance_type: CovarianceType,
+    origin: Array,
+    stacked: Array,
+    parts: Sequence[slice],
+    part: _Part,
+) -> tuple[Array, Array]:
+    """E step of a chunk: sums of statistics, and the sum of log-densities under each mixture.
+
+    Args:
+        covariance_type: Of the mixtures.
+        origin: Subtracted from the points.
+        stacked: Coefficients of all mixtures, shape ``(P, K)``.
+        parts: Columns of each mixture.
+        part: The chunk.
+    """
+    weight = part.sample_weight
+    (chunk,) = statistics(part.points[part.rows], covariance_type, origin)
+    joint = stacked.T @ chunk
+    densities = np.zeros(len(parts))
+    for i, columns in enumerate(parts):
+        density = logsumexp(joint[columns], axis=0)
+        densities[i] = density.sum() if weight is None else weight @ density
+        joint[columns] -= density
+    responsibilities = np.exp(joint, out=joint)
+    if weight is not None:
+        responsibilities *= weight
+    return responsibilities @ chunk.T, densities
 
 
 def _maximize(

@@ -9,6 +9,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from latentlab.arrays import NO_CLASS, Array, Floats, Integers
+from latentlab.engine.base import LOCAL, Engine
 from latentlab.errors import LatentlabError
 from latentlab.mixture.bic import BicRow
 from latentlab.mixture.em import Fit, fit_many, from_assignments
@@ -41,6 +42,7 @@ def fit_mixture(
     settings: MixtureSettings,
     seed: int,
     labeled: Labeled | None = None,
+    engine: Engine = LOCAL,
 ) -> Mixture:
     """Fit a mixture by expectation-maximization, in float64, and assign components to classes.
 
@@ -55,6 +57,7 @@ def fit_mixture(
         seed: Of the initializations.
         labeled: Latents of other images and their classes, whose class means initialize the
             components; needed for ``init: labeled`` only.
+        engine: Computes the steps of EM.
 
     Raises:
         LatentlabError: If the latents are not finite or constant, fewer than the components, an
@@ -64,9 +67,9 @@ def fit_mixture(
     refuse_too_many(k, len(latents))
     if settings.init == "labeled":
         initial = _class_means(settings, labeled, k, classes)
-        fits, reg_covar = _fit(latents, lambda _: [initial], settings)
+        fits, reg_covar = _fit(latents, lambda _: [initial], settings, engine)
     else:
-        fits, reg_covar = fit_from_kmeans(latents, [k] * settings.n_init, settings, seed)
+        fits, reg_covar = fit_from_kmeans(latents, [k] * settings.n_init, settings, seed, engine)
     best = max(fits, key=lambda fit: fit.lower_bound)
     _refuse_unconverged(best, settings, len(fits))
     return _assigned(best, latents, labels, classes, reg_covar)
@@ -158,7 +161,11 @@ def _class_means(
 
 
 def fit_from_kmeans(
-    points: Points, sizes: Sequence[int], settings: MixtureSettings, seed: int
+    points: Points,
+    sizes: Sequence[int],
+    settings: MixtureSettings,
+    seed: int,
+    engine: Engine = LOCAL,
 ) -> tuple[list[Fit], float]:
     """Fit mixtures of several numbers of components, each from one k-means initialization.
 
@@ -169,6 +176,7 @@ def fit_from_kmeans(
         sizes: Numbers of components; one may occur several times.
         settings: Of the mixtures.
         seed: Of the initializations.
+        engine: Computes the steps of EM.
 
     Returns:
         A fit of each number, and the ``reg_covar`` that all of them needed, in squared units.
@@ -190,11 +198,14 @@ def fit_from_kmeans(
             for each, k in zip(clusters, sizes, strict=True)
         ]
 
-    return _fit(points, initialize, settings)
+    return _fit(points, initialize, settings, engine)
 
 
 def _fit(
-    points: Points, initialize: Callable[[float], list[Gaussians]], settings: MixtureSettings
+    points: Points,
+    initialize: Callable[[float], list[Gaussians]],
+    settings: MixtureSettings,
+    engine: Engine,
 ) -> tuple[list[Fit], float]:
     """A fit from each initialization, and the ``reg_covar`` that they needed, in squared units."""
     variance = latent_variance(points)
@@ -202,7 +213,11 @@ def _fit(
     for escalation in range(ESCALATIONS + 1):
         try:
             fits = fit_many(
-                points, initialize(reg_covar), reg_covar=reg_covar, max_iter=settings.max_iter
+                points,
+                initialize(reg_covar),
+                reg_covar=reg_covar,
+                max_iter=settings.max_iter,
+                engine=engine,
             )
         except IllConditionedError as error:
             if escalation == ESCALATIONS:

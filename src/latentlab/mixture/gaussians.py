@@ -95,11 +95,9 @@ def statistics(points: Points, covariance_type: CovarianceType, origin: Array) -
     """
     dimensions = points.shape[1]
     crossed = covariance_type in ("full", "tied")
-    size = 1 + dimensions + (dimensions * (dimensions + 1) // 2 if crossed else dimensions)
-    rows = max(16, CHUNK // size)
-    # Without points there is one empty chunk, whose products have the right shapes.
-    for start in range(0, max(1, len(points)), rows):
-        part = np.asarray(points[start : start + rows], dtype=np.float64)
+    size = _n_statistics(dimensions, covariance_type)
+    for rows in chunks(points, covariance_type):
+        part = np.asarray(points[rows], dtype=np.float64)
         chunk = np.ascontiguousarray((part - origin).T)
         values = np.empty((size, chunk.shape[1]))
         values[0], values[1 : dimensions + 1] = 1, chunk
@@ -111,6 +109,18 @@ def statistics(points: Points, covariance_type: CovarianceType, origin: Array) -
         else:
             np.square(chunk, out=values[dimensions + 1 :])
         yield values
+
+
+def chunks(points: Points, covariance_type: CovarianceType) -> Iterator[slice]:
+    """Rows of each chunk of ``statistics``."""
+    rows = max(16, CHUNK // _n_statistics(points.shape[1], covariance_type))
+    # Without points there is one empty chunk, whose products have the right shapes.
+    return (slice(start, start + rows) for start in range(0, max(1, len(points)), rows))
+
+
+def _n_statistics(dimensions: int, covariance_type: CovarianceType) -> int:
+    crossed = covariance_type in ("full", "tied")
+    return 1 + dimensions + (dimensions * (dimensions + 1) // 2 if crossed else dimensions)
 
 
 def moments(points: Points) -> tuple[Array, Array]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from latentlab.arrays import Indices, Integers
+from latentlab.engine.base import LOCAL, Engine
 from latentlab.errors import LatentlabError
 from latentlab.mixture.consensus import consensus, partitions
 from latentlab.mixture.em import from_assignments
@@ -84,6 +85,7 @@ def fit_in_space(
     settings: MixtureSettings,
     seed: int,
     labeled: Labeled | None = None,
+    engine: Engine = LOCAL,
 ) -> Mixture:
     """Fit a mixture in its space, and describe its components in the latent space.
 
@@ -100,6 +102,7 @@ def fit_in_space(
         settings: Of the mixture.
         seed: Of its initializations.
         labeled: For ``init: labeled``, as in ``fit_mixture``.
+        engine: Computes the steps of EM on the latents.
 
     Returns:
         A mixture on the latents.
@@ -113,8 +116,25 @@ def fit_in_space(
     """
     if settings.space == "latents":
         return fit_mixture(
-            latents, labels, classes=classes, settings=settings, seed=seed, labeled=labeled
+            latents,
+            labels,
+            classes=classes,
+            settings=settings,
+            seed=seed,
+            labeled=labeled,
+            engine=engine,
         )
+    return _fit_on_maps(latents, spaces, labels, classes, settings, seed)
+
+
+def _fit_on_maps(
+    latents: Points,
+    spaces: Sequence[Points],
+    labels: Integers,
+    classes: int,
+    settings: MixtureSettings,
+    seed: int,
+) -> Mixture:
     clusters = settings.n_components or classes
     refuse_too_many(clusters, len(latents))
     components = clusters_of_maps(spaces, clusters, settings, seed)

@@ -8,6 +8,7 @@ import pytest
 
 from latentlab.data.sources import cifar10
 from latentlab.data.sources.base import LoadOptions
+from latentlab.engine.base import LocalEngine
 from latentlab.errors import LatentlabError
 from latentlab.site import Site
 from tests.data.archives import archive, known_file
@@ -31,7 +32,7 @@ def test_cifar_is_read_by_torchvision(tmp_path, monkeypatch):
     monkeypatch.setattr(reader, "meta", names | {"md5": hashlib.md5(meta).hexdigest()})
     (tmp_path / "mirror").mkdir()
     (tmp_path / "mirror" / "cifar-10-python.tar.gz").write_bytes(content)
-    site = Site(tmp_path, tmp_path / "cache", (str(tmp_path / "mirror"),), 1)
+    site = Site(tmp_path, tmp_path / "cache", (str(tmp_path / "mirror"),), LocalEngine())
     cifar10.fetch(tmp_path / "raw", site)
     dataset = cifar10.load(tmp_path / "raw", site, OPTIONS)
     np.testing.assert_array_equal(dataset.test.images, images)

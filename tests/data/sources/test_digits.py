@@ -9,10 +9,11 @@ from sklearn.datasets import load_digits
 
 from latentlab.data.sources import digits
 from latentlab.data.sources.base import LoadOptions
+from latentlab.engine.base import LocalEngine
 from latentlab.errors import LatentlabError
 from latentlab.site import Site
 
-SITE = Site(Path(), Path("unused"), (), 1)
+SITE = Site(Path(), Path("unused"), (), LocalEngine())
 
 
 @pytest.fixture(scope="module")

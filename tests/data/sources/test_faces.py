@@ -9,6 +9,7 @@ from PIL import Image
 
 from latentlab.data.sources import faces
 from latentlab.data.sources.base import LoadOptions
+from latentlab.engine.base import LocalEngine
 from latentlab.errors import LatentlabError
 from latentlab.site import Site
 from tests.data.archives import archive, known_file
@@ -18,7 +19,7 @@ OPTIONS = LoadOptions("center_crop")
 
 def site(folder):
     """A site whose only mirror is in a folder, with a download cache beside it."""
-    return Site(folder, folder / "cache", (str(folder / "mirror"),), 1)
+    return Site(folder, folder / "cache", (str(folder / "mirror"),), LocalEngine())
 
 
 def photograph(color):

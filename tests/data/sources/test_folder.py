@@ -1,11 +1,15 @@
 """Folders of images: classes, splits, sizes, and decoding by several processes."""
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from latentlab.data.decoding import DecodeOptions
 from latentlab.data.sources.folder import load
+from latentlab.engine.base import LocalEngine, Setup
+from latentlab.engine.pool import PoolEngine
 from latentlab.errors import LatentlabError
 from tests.data.images import indexed, scene
 
@@ -15,7 +19,9 @@ def test_sub_folders_are_classes_and_the_order_is_that_of_names(tmp_path):
         (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
         scene().save(tmp_path / "set" / name)
     indexed(tmp_path / "set", tmp_path / "index")
-    dataset = load(tmp_path / "set", tmp_path / "index", DecodeOptions("center_crop"), 1)
+    dataset = load(
+        tmp_path / "set", tmp_path / "index", DecodeOptions("center_crop"), LocalEngine()
+    )
     assert dataset.class_names == ("cat", "dog")
     assert [e.path for e in dataset.train.entries] == [
         "cat/1.png", "cat/2.png", "dog/b.png", "dog/deep/c.png",
@@ -31,7 +37,9 @@ def test_folders_on_top_can_be_splits(tmp_path):
         (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
         scene().save(tmp_path / "set" / name)
     indexed(tmp_path / "set", tmp_path / "index")
-    dataset = load(tmp_path / "set", tmp_path / "index", DecodeOptions("center_crop"), 1)
+    dataset = load(
+        tmp_path / "set", tmp_path / "index", DecodeOptions("center_crop"), LocalEngine()
+    )
     assert dataset.class_names == ("a", "b")
     assert dataset.test.labels.tolist() == [1]
     assert dataset.anomalies.labels.tolist() == [-1]
@@ -43,7 +51,9 @@ def test_images_without_sub_folders_have_no_classes(tmp_path):
     scene((30, 20)).save(tmp_path / "set" / "a.png")
     scene((20, 30)).save(tmp_path / "set" / "b.png")
     indexed(tmp_path / "set", tmp_path / "index")
-    dataset = load(tmp_path / "set", tmp_path / "index", DecodeOptions("center_crop"), 1)
+    dataset = load(
+        tmp_path / "set", tmp_path / "index", DecodeOptions("center_crop"), LocalEngine()
+    )
     assert dataset.class_names == ()
     assert dataset.train.labels.tolist() == [-1, -1]
     assert dataset.image_size == 64
@@ -57,7 +67,7 @@ def test_images_outside_of_classes_or_splits_are_refused(stray, tmp_path):
         scene().save(tmp_path / "set" / name)
     indexed(tmp_path / "set", tmp_path / "index")
     with pytest.raises(LatentlabError, match=f"found {stray} beside the"):
-        load(tmp_path / "set", tmp_path / "index", DecodeOptions("center_crop"), 1)
+        load(tmp_path / "set", tmp_path / "index", DecodeOptions("center_crop"), LocalEngine())
 
 
 def test_a_file_that_changes_after_indexing_is_refused(tmp_path):
@@ -65,7 +75,9 @@ def test_a_file_that_changes_after_indexing_is_refused(tmp_path):
     scene().save(tmp_path / "set" / "a.png")
     indexed(tmp_path / "set", tmp_path / "index")
     scene((20, 20)).save(tmp_path / "set" / "a.png")
-    dataset = load(tmp_path / "set", tmp_path / "index", DecodeOptions("center_crop"), 1)
+    dataset = load(
+        tmp_path / "set", tmp_path / "index", DecodeOptions("center_crop"), LocalEngine()
+    )
     with pytest.raises(
         LatentlabError, match=r"a\.png: changed since .*`dvc repro -f -s download`"
     ):
@@ -75,14 +87,18 @@ def test_a_file_that_changes_after_indexing_is_refused(tmp_path):
 def test_several_processes_decode_the_same_images(tmp_path):
     (tmp_path / "set").mkdir()
     rng = np.random.default_rng(0)
-    for index in range(30):
+    for index in range(300):
         pixels = rng.integers(0, 255, (12, 12, 3)).astype(np.uint8)
         Image.fromarray(pixels).save(tmp_path / "set" / f"{index}.png")
-    one = indexed(tmp_path / "set", tmp_path / "one")
-    assert indexed(tmp_path / "set", tmp_path / "two", processes=3) == one
-    images = [
-        np.concatenate(list(load(tmp_path / "set", tmp_path / "one", DecodeOptions("letterbox"), n)
-                            .train.chunks(np.arange(30), 8, 3)))
-        for n in (1, 3)
-    ]  # fmt: skip
+    with closing(PoolEngine(3, Setup())) as pool:
+        engines = LocalEngine(), pool
+        assert indexed(tmp_path / "set", tmp_path / "two", engine=pool) == indexed(
+            tmp_path / "set", tmp_path / "one"
+        )
+        images = [
+            np.concatenate(list(load(tmp_path / "set", tmp_path / "one",
+                                     DecodeOptions("letterbox"), engine)
+                                .train.chunks(np.arange(300), 8, 3)))
+            for engine in engines
+        ]  # fmt: skip
     np.testing.assert_array_equal(*images)

@@ -11,6 +11,7 @@ import pytest
 from latentlab.data.decoding import DecodeOptions
 from latentlab.data.sources.folder import load
 from latentlab.data.sources.folder_index import MANIFEST, read_manifest, read_unreadable
+from latentlab.engine.base import LocalEngine
 from latentlab.errors import LatentlabError
 from tests.data.images import indexed, scene
 
@@ -88,7 +89,9 @@ def test_files_of_any_name_are_listed_and_decoded(tmp_path):
         scene().save(tmp_path / "set" / name / f"{name}.png")
     entries = indexed(tmp_path / "set", tmp_path / "index")
     assert {entry.path for entry in entries} == {f"{name}/{name}.png" for name in ODD}
-    dataset = load(tmp_path / "set", tmp_path / "index", DecodeOptions("center_crop"), 1)
+    dataset = load(
+        tmp_path / "set", tmp_path / "index", DecodeOptions("center_crop"), LocalEngine()
+    )
     assert dataset.class_names == tuple(sorted(ODD))
     (images,) = dataset.train.chunks(np.arange(len(ODD)), 8, 3)
     assert len(images) == len(ODD)

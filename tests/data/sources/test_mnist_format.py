@@ -10,6 +10,7 @@ from latentlab.data.sources import mnist
 from latentlab.data.sources.base import LoadOptions
 from latentlab.data.sources.registry import source
 from latentlab.data.vision import datasets
+from latentlab.engine.base import LocalEngine
 from latentlab.errors import LatentlabError
 from latentlab.site import Site
 from tests.conftest import FASHION, MIRROR
@@ -37,7 +38,7 @@ def idx(path):
 )
 def test_images_and_labels_are_those_of_the_files(name, folder, tmp_path):
     available(name)
-    site = Site(tmp_path, tmp_path / "cache", (str(MIRROR),), 1)
+    site = Site(tmp_path, tmp_path / "cache", (str(MIRROR),), LocalEngine())
     source(name).fetch(tmp_path / "raw", site)
     dataset = source(name).load(tmp_path / "raw", site, OPTIONS)
     for part, prefix in ((dataset.train, "train"), (dataset.test, "t10k")):
@@ -60,11 +61,12 @@ def test_a_damaged_mirror_leaves_no_raw_file(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets.MNIST, "mirrors", [])
     with pytest.raises(LatentlabError, match="t10k-images-idx3-ubyte was not found"):
         mnist.fetch(
-            tmp_path / "raw", Site(tmp_path, tmp_path / "cache", (str(tmp_path / "bad"),), 1)
+            tmp_path / "raw",
+            Site(tmp_path, tmp_path / "cache", (str(tmp_path / "bad"),), LocalEngine()),
         )
     assert not list((tmp_path / "raw").rglob("t10k-images*"))
 
 
 def test_missing_raw_files_are_refused(tmp_path):
     with pytest.raises(LatentlabError, match=r"raw: not readable .*`dvc checkout`"):
-        mnist.load(tmp_path, Site(tmp_path, tmp_path, (), 1), OPTIONS)
+        mnist.load(tmp_path, Site(tmp_path, tmp_path, (), LocalEngine()), OPTIONS)

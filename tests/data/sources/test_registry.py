@@ -8,6 +8,7 @@ from PIL import Image
 
 from latentlab.data.settings import DATASETS
 from latentlab.data.sources.registry import fetch, load, source
+from latentlab.engine.base import LocalEngine
 from latentlab.errors import LatentlabError
 from latentlab.params import Params
 from latentlab.site import Site
@@ -19,7 +20,7 @@ def site(tmp_path):
     for name in ("photos", "odd"):
         (tmp_path / name).mkdir()
         Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / name / f"{name}.png")
-    return Site(tmp_path, tmp_path / "cache", (), 1)
+    return Site(tmp_path, tmp_path / "cache", (), LocalEngine())
 
 
 @pytest.fixture
@@ -84,5 +85,7 @@ def test_a_data_set_and_a_folder_of_its_name_are_not_the_same(edit_params, tmp_p
     (tmp_path / "digits").mkdir()
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "digits" / "a.png")
     settings = Params.model_validate(edit_params({"data.anomalies": "./digits"})).data
-    fetch("digits", settings, tmp_path / "raw", Site(tmp_path, tmp_path / "cache", (), 1))
+    fetch(
+        "digits", settings, tmp_path / "raw", Site(tmp_path, tmp_path / "cache", (), LocalEngine())
+    )
     assert (tmp_path / "raw" / "anomalies" / "manifest.csv").exists()

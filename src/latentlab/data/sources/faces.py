@@ -47,7 +47,7 @@ def fetch(folder: Path, site: Site) -> None:
         folder,
         skip_unreadable=False,
         follow_links=False,
-        processes=site.processes,
+        engine=site.engine,
         suffix=".jpg",
         key="data.mirrors",
     )
@@ -66,7 +66,7 @@ def load(folder: Path, site: Site, options: LoadOptions) -> DataSet:
         entries,
         np.full(len(entries), NO_CLASS),
         DecodeOptions(options.fit, FACE),
-        site.processes,
+        site.engine,
     )
     return DataSet(
         class_names=(),

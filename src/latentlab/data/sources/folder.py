@@ -5,8 +5,8 @@ any size is neither copied nor held in memory.
 """
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import final
 
@@ -17,12 +17,14 @@ from latentlab.arrays import NO_CLASS, Bytes, Indices, Integers
 from latentlab.data.decoding import DecodeOptions, decode
 from latentlab.data.sources.base import DataSet, ImageSource
 from latentlab.data.sources.folder_index import Entry, read_manifest, read_unreadable
+from latentlab.engine.base import Engine
 from latentlab.errors import LatentlabError, cut, printable
-from latentlab.processes import start_worker
 
 DEFAULT_SIZE = 64  # pixels per side, where images differ in size or are not square
 SMALLEST_SIZE = 8
+# Images of a batch, and of a task of the engine.
 BATCH = 250
+TASK = 25
 
 
 @final
@@ -34,7 +36,7 @@ class FolderSource(ImageSource):
         entries: Its images.
         labels: Class of each image, shape ``(N,)``; ``NO_CLASS`` where it has none.
         options: How to decode them.
-        processes: How many processes decode at the same time.
+        engine: Decodes them.
     """
 
     def __init__(
@@ -43,38 +45,38 @@ class FolderSource(ImageSource):
         entries: Sequence[Entry],
         labels: Integers,
         options: DecodeOptions,
-        processes: int,
+        engine: Engine,
     ) -> None:
         self.root = root
         self.entries = entries
         self.labels = labels
         self.options = options
-        self.processes = processes
+        self.engine = engine
 
     def chunks(self, indices: Indices, size: int, channels: int) -> Iterator[Bytes]:
-        """Chosen images in batches, decoded by several processes."""
+        """Chosen images in batches, decoded by the engine."""
         read = partial(
-            _decode_entry, root=self.root, size=size, channels=channels, options=self.options
+            _decode_all, root=self.root, size=size, channels=channels, options=self.options
         )
         chosen = [self.entries[index] for index in indices]
-        batches = [chosen[i : i + BATCH] for i in range(0, len(chosen), BATCH)]
-        with ProcessPoolExecutor(self.processes, initializer=start_worker) as pool:
-            bar = tqdm(total=len(chosen), desc=str(self.root), unit="image", disable=None)
-            for batch in batches:
-                images = list(pool.map(read, batch, chunksize=BATCH // 10))
-                bar.update(len(images))
-                yield np.stack(images)
-            bar.close()
+        tasks = [chosen[i : i + TASK] for i in range(0, len(chosen), TASK)]
+        bar = tqdm(total=len(chosen), desc=str(self.root), unit="image", disable=None)
+        decoded = self.engine.map(read, tasks)
+        while parts := list(islice(decoded, BATCH // TASK)):
+            images = np.concatenate(parts)
+            bar.update(len(images))
+            yield images
+        bar.close()
 
 
-def load(root: Path, index: Path, options: DecodeOptions, processes: int) -> DataSet:
+def load(root: Path, index: Path, options: DecodeOptions, engine: Engine) -> DataSet:
     """Open an indexed folder.
 
     Args:
         root: The folder of images.
         index: Folder of its index.
         options: How to decode the images.
-        processes: How many processes decode at the same time.
+        engine: Decodes the images.
 
     Raises:
         LatentlabError: If the index is missing or damaged, or images lie outside of the splits or
@@ -90,7 +92,7 @@ def load(root: Path, index: Path, options: DecodeOptions, processes: int) -> Dat
         labels = [codes.get(entry.class_name, NO_CLASS) for entry in chosen]
         if not chosen:
             return None
-        return FolderSource(root, chosen, np.array(labels, np.int64), options, processes)
+        return FolderSource(root, chosen, np.array(labels, np.int64), options, engine)
 
     train = source("train" if has_splits else "")
     assert train is not None  # an index has images, and splits without train are refused
@@ -153,7 +155,9 @@ def _natural_size(entries: Sequence[Entry]) -> int:
     return width if is_one_square else DEFAULT_SIZE
 
 
-def _decode_entry(
-    entry: Entry, root: Path, size: int, channels: int, options: DecodeOptions
+def _decode_all(
+    entries: Sequence[Entry], root: Path, size: int, channels: int, options: DecodeOptions
 ) -> Bytes:
-    return decode(root / entry.path, entry.sha256, size, channels, options)
+    return np.stack(
+        [decode(root / each.path, each.sha256, size, channels, options) for each in entries]
+    )

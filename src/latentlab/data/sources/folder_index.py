@@ -1,14 +1,14 @@
 """The index of a folder of images: ``manifest.csv``, and ``unreadable.csv`` for what is left out.
 
-The folder is walked once, and several processes read every file to its end. The SHA-256 of each
+The folder is walked once, and an engine reads every file to its end. The SHA-256 of each
 image goes into the manifest, so that a later change of a file is noticed.
 """
 
 import csv
 import stat
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, final
 
@@ -16,9 +16,9 @@ from tqdm import tqdm
 
 from latentlab.arrays import SPLITS
 from latentlab.data.decoding import ImageInfo, inspect
+from latentlab.engine.base import Engine
 from latentlab.errors import LatentlabError, printable, quoted
 from latentlab.files import REMEDY
-from latentlab.processes import start_worker
 from latentlab.tables import write_rows
 
 MANIFEST = "manifest.csv"
@@ -27,6 +27,8 @@ UNREADABLE_COLUMNS = ("path", "reason")
 # Files and folders that other systems leave behind; ignored like hidden files.
 IGNORED_NAMES = ("__macosx", "thumbs.db", "desktop.ini")
 LISTED = 20
+# Files that a worker reads at a time.
+TASK = 50
 
 
 @final
@@ -58,7 +60,7 @@ def index_folder(
     *,
     skip_unreadable: bool,
     follow_links: bool,
-    processes: int,
+    engine: Engine,
     suffix: str = "",
     key: str = "data.folder",
 ) -> None:
@@ -69,7 +71,7 @@ def index_folder(
         index: Folder of the index.
         skip_unreadable: List files that cannot be used instead of refusing the folder.
         follow_links: Follow links that lead out of the folder.
-        processes: How many processes read files at the same time.
+        engine: Reads the files.
         suffix: Use only files whose name ends so, and ignore the others.
         key: The param that names the folder, for the message of an error.
 
@@ -83,9 +85,8 @@ def index_folder(
             f"{root}: found no folder that can be read ({error}); name one in {key}"
         ) from error
     paths, refused = list_files(root, follow_links)
-    entries, damaged = _inspect_all(
-        root, [path for path in paths if path.endswith(suffix)], processes
-    )
+    chosen = [path for path in paths if path.endswith(suffix)]
+    entries, damaged = _inspect_all(root, chosen, engine)
     refused = sorted(refused + damaged)
     if refused and not skip_unreadable:
         raise _refusal(root, refused)
@@ -191,21 +192,26 @@ def _is_ignored(name: str) -> bool:
 
 
 def _inspect_all(
-    root: Path, paths: Sequence[str], processes: int
+    root: Path, paths: Sequence[str], engine: Engine
 ) -> tuple[list[Entry], list[tuple[str, str]]]:
     """Entries of the images among the files, and the other files with the reason of each."""
     entries: list[Entry] = []
     damaged: list[tuple[str, str]] = []
-    with ProcessPoolExecutor(processes, initializer=start_worker) as pool:
-        results = pool.map(_inspect, [root / path for path in paths], chunksize=50)
-        progress = tqdm(paths, desc=str(root), unit="image", disable=None)
-        for path, result in zip(progress, results, strict=True):
-            if isinstance(result, str):
-                damaged.append((path, result))
-            else:
-                split, class_name = _split_and_class(path)
-                entries.append(Entry(path, split, class_name, **result._asdict()))
+    files = [root / path for path in paths]
+    tasks = [files[i : i + TASK] for i in range(0, len(files), TASK)]
+    results = chain.from_iterable(engine.map(_inspect_some, tasks))
+    progress = tqdm(paths, desc=str(root), unit="image", disable=None)
+    for path, result in zip(progress, results, strict=True):
+        if isinstance(result, str):
+            damaged.append((path, result))
+        else:
+            split, class_name = _split_and_class(path)
+            entries.append(Entry(path, split, class_name, **result._asdict()))
     return entries, damaged
+
+
+def _inspect_some(paths: Sequence[Path]) -> list[ImageInfo | str]:
+    return [_inspect(path) for path in paths]
 
 
 def _inspect(path: Path) -> ImageInfo | str:

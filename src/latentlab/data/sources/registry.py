@@ -51,7 +51,7 @@ def fetch(dataset: Dataset, settings: DataSettings, raw: Path, site: Site) -> No
                 raw / subfolder,
                 skip_unreadable=settings.skip_unreadable,
                 follow_links=settings.follow_links,
-                processes=site.processes,
+                engine=site.engine,
                 key="data.anomalies" if subfolder == ANOMALIES else "data.folder",
             )
         else:
@@ -87,7 +87,7 @@ def source(name: DatasetName) -> Source:
 
 def _load(name: DatasetName | Path, raw: Path, site: Site, options: LoadOptions) -> DataSet:
     if isinstance(name, Path):
-        return folder.load(name, raw, DecodeOptions(options.fit), site.processes)
+        return folder.load(name, raw, DecodeOptions(options.fit), site.engine)
     return source(name).load(raw, site, options)
 
 
