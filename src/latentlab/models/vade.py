@@ -3,13 +3,13 @@
 from typing import ClassVar, final
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from latentlab.arrays import Array, Shape
 from latentlab.models.autoencoder import Autoencoder
 from latentlab.models.base import ImageModel, Losses, Posterior, Pretraining
 from latentlab.models.mixture_prior import MixturePrior
+from latentlab.models.noise import Generator
 from latentlab.models.pixel_likelihood import PixelLikelihood
 
 
@@ -74,7 +74,7 @@ class VaDE(ImageModel):
         loss: Tensor = self.likelihood(self.decoder(latents), images)
         return loss
 
-    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Losses:
+    def loss(self, images: Tensor, labels: Tensor, generator: Generator) -> Losses:
         """Reconstruction loss and KL of one posterior sample of each image; labels are ignored."""
         posterior = self.posterior(images)
         latents = posterior.sample(generator)

@@ -20,10 +20,11 @@ from latentlab.data.settings import AugmentSettings
 from latentlab.errors import LatentlabError
 from latentlab.models.base import ImageModel
 from latentlab.randomness import generator
-from latentlab.training.checkpoints import CheckpointStore, TrainingState
+from latentlab.training.checkpoints import CheckpointStore, TrainingState, pack, unpack
 from latentlab.training.history import Row
 from latentlab.training.optimizers import make_optimizer, make_scheduler
 from latentlab.training.settings import OptimizerName, SchedulerName
+from latentlab.training.workers import ALONE, Workers
 
 # Images, uint8 of shape (N, C, H, W), and labels, int64 of shape (N,), NO_CLASS for none.
 Data = tuple[Tensor, Tensor]
@@ -63,6 +64,7 @@ def fit(
     validation: Data,
     plan: TrainingPlan,
     checkpoints: CheckpointStore | None = None,
+    workers: Workers = ALONE,
 ) -> Iterator[Row]:
     """Train a model in place, on its device, and yield one row after each epoch.
 
@@ -76,7 +78,9 @@ def fit(
         plan: Epochs, batches, optimizer and seed.
         checkpoints: Where the training is saved now and then, and resumed from; the rows of
             epochs that were finished before come first, and all bits are those of a training that
-            was not interrupted. ``None`` saves nothing.
+            was not interrupted. ``None`` saves nothing, as for all workers but the first.
+        workers: The processes that train the model together, each of which calls this; they get
+            weights, labels and checkpoint of the first one.
 
     Yields:
         ``epoch`` from 1, and each loss term as a mean over images: ``train_*`` during the epoch,
@@ -84,7 +88,9 @@ def fit(
 
     Raises:
         LatentlabError: If a batch is larger than the set, or a loss is not finite.
+        ConnectionAbortedError: If another worker has ended.
     """
+    workers.check_layers(model)
     # Convolutions are faster where the channels of a pixel are adjacent; other layers ignore it.
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     images, labels = (tensor.to(model.device) for tensor in train)
@@ -92,12 +98,15 @@ def fit(
     state = _initial_state(model, plan, math.ceil(len(images) / plan.batch_size))
     if checkpoints is not None:
         checkpoints.restore(state, plan.epochs)
+    workers.from_first(lambda: pack(state), lambda content: unpack(content, state))
+    labels = _labels_of_first(labels, workers)
     yield from tuple(state.rows)
 
     for epoch in range(len(state.rows) + 1, plan.epochs + 1):
-        row = _train_epoch(state, images, labels, plan)
+        row = _train_epoch(state, images, labels, plan, workers)
         if len(validation[0]) > 0:
-            row |= _validation_row(epoch, mean_losses(model, validation, seed=plan.seed))
+            means = workers.once(lambda: mean_losses(model, validation, seed=plan.seed))
+            row |= _validation_row(epoch, means)
         if row.get("validation_total", -math.inf) < state.best_loss:
             state.best_loss = row.get("validation_total", math.inf)
             state.best_weights = _copy_of_weights(model)
@@ -169,7 +178,9 @@ def _global_generator(device: torch.device) -> torch.Generator:
     return torch.default_generator
 
 
-def _train_epoch(state: TrainingState, images: Tensor, labels: Tensor, plan: TrainingPlan) -> Row:
+def _train_epoch(
+    state: TrainingState, images: Tensor, labels: Tensor, plan: TrainingPlan, workers: Workers
+) -> Row:
     """Take the steps of one epoch, and return the training columns of its row."""
     model, generators = state.model, state.generators
     model.train()
@@ -181,15 +192,29 @@ def _train_epoch(state: TrainingState, images: Tensor, labels: Tensor, plan: Tra
         views = [batch] if augment is None else [augment(batch), batch]
         if plan.dynamic_binarization:
             views = [dynamic_binarization(view, generators["levels"]) for view in views]
-        pixels = [to_pixels(view, model.pixel_range, model.device) for view in views]
-        losses = model.training_loss(pixels[0], pixels[-1], classes, generators["noise"])
+        part = workers.part(len(batch))
+        pixels = [to_pixels(view[part], model.pixel_range, model.device) for view in views]
+        noise = workers.generator(generators["noise"], len(batch))
+        losses = model.training_loss(pixels[0], pixels[-1], classes[part], noise)
         state.optimizer.zero_grad(set_to_none=True)
-        losses.total.mean().backward()
+        # The mean over the batch, of which this process may have a part only.
+        (losses.total.sum() / len(batch)).backward()
+        # Stays on the device: reading a number here would wait for it at every step.
+        terms = torch.stack([term.detach().sum() for term in losses.named().values()])
+        sums.append(workers.sum_gradients(model, terms))
         state.optimizer.step()
         state.scheduler.step()
-        # Stays on the device: reading a number here would wait for it at every step.
-        sums.append(torch.stack([term.detach().sum() for term in losses.named().values()]))
     return _train_row(len(state.rows) + 1, list(losses.named()), sums, len(images))
+
+
+def _labels_of_first(labels: Tensor, workers: Workers) -> Tensor:
+    """Labels of the first worker, shape ``(N,)``: clusters that each has found may differ."""
+    received: list[Tensor] = []
+    workers.from_first(
+        lambda: labels.cpu().numpy().tobytes(),
+        lambda content: received.append(torch.frombuffer(bytearray(content), dtype=labels.dtype)),
+    )
+    return received[0].to(labels.device) if received else labels
 
 
 def _train_row(epoch: int, names: Sequence[str], sums: Sequence[Tensor], images: int) -> Row:

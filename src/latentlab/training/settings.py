@@ -42,10 +42,11 @@ class SelfTrainingSettings(Settings):
 
 
 class TrainSettings(Settings):
-    """Optimizer, scheduler, initialization of the weights, augmentation and self-training."""
+    """Optimizer, scheduler, initialization, processes, augmentation and self-training."""
 
     optimizer: OptimizerName
     scheduler: SchedulerName
     initialization: Initialization
+    workers: Annotated[int, Field(ge=1, le=1000)]
     augment: AugmentSettings
     self_training: SelfTrainingSettings
