@@ -151,6 +151,7 @@ def _plan(settings: Params, *, dynamic_binarization: bool) -> TrainingPlan:
         seed=settings.seed,
         augment=settings.train.augment,
         dynamic_binarization=dynamic_binarization,
+        precision=settings.train.precision,
     )
 
 

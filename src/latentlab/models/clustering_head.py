@@ -93,7 +93,7 @@ class WithClusteringHead(ImageModel):
         return self._with_clusters(losses, clusters)
 
     def _logits(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.model.embed(images))
+        logits: Tensor = self.head(self.model.embed(images)).float()
         return logits
 
     def _cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:

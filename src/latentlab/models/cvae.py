@@ -88,7 +88,7 @@ class CVAE(ImageModel):
 
     def _posterior(self, images: Tensor, labels: Tensor) -> Posterior:
         joined = torch.cat([images.flatten(1), self._one_hot(labels)], dim=1)
-        mean, log_var = self.encoder(joined).chunk(2, dim=1)
+        mean, log_var = self.encoder(joined).float().chunk(2, dim=1)
         return Posterior(mean, log_var)
 
     def _logits(self, latents: Tensor, labels: Tensor) -> Tensor:

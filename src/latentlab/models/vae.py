@@ -51,7 +51,7 @@ class VAE(ImageModel):
 
     def posterior(self, images: Tensor) -> Posterior:
         """Mean and log-variance of each image's latent."""
-        mean, log_var = self.encoder(images).chunk(2, dim=1)
+        mean, log_var = self.encoder(images).float().chunk(2, dim=1)
         return Posterior(mean, log_var)
 
     def decode(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:

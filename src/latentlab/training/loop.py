@@ -23,7 +23,7 @@ from latentlab.randomness import generator
 from latentlab.training.checkpoints import CheckpointStore, TrainingState, pack, unpack
 from latentlab.training.history import Row
 from latentlab.training.optimizers import make_optimizer, make_scheduler
-from latentlab.training.settings import OptimizerName, SchedulerName
+from latentlab.training.settings import OptimizerName, Precision, SchedulerName
 from latentlab.training.workers import ALONE, Workers
 
 # Images, uint8 of shape (N, C, H, W), and labels, int64 of shape (N,), NO_CLASS for none.
@@ -46,6 +46,8 @@ class TrainingPlan:
             the changed ones; validation images are used as they are. ``None`` for no changes.
         dynamic_binarization: Whether training images are intensities from which black and white
             images are sampled at every step; validation images are used as they are.
+        precision: In which networks are computed, in training only; ``bfloat16`` keeps weights,
+            gradients and losses in float32.
     """
 
     epochs: int
@@ -56,6 +58,7 @@ class TrainingPlan:
     seed: int
     augment: AugmentSettings | None = None
     dynamic_binarization: bool = False
+    precision: Precision = "float32"
 
 
 def fit(
@@ -195,7 +198,10 @@ def _train_epoch(
         part = workers.part(len(batch))
         pixels = [to_pixels(view[part], model.pixel_range, model.device) for view in views]
         noise = workers.generator(generators["noise"], len(batch))
-        losses = model.training_loss(pixels[0], pixels[-1], classes[part], noise)
+        with torch.autocast(
+            model.device.type, torch.bfloat16, enabled=plan.precision == "bfloat16"
+        ):
+            losses = model.training_loss(pixels[0], pixels[-1], classes[part], noise)
         state.optimizer.zero_grad(set_to_none=True)
         # The mean over the batch, of which this process may have a part only.
         (losses.total.sum() / len(batch)).backward()
