@@ -11,15 +11,16 @@ LINE = "interrupted; `dvc repro` goes on from here"
 def end_on_interrupt() -> None:
     """Answer Ctrl-C with one line from now on, before anything is imported that takes long."""
     if _is_stage():
-        signal.signal(signal.SIGINT, _leave_at_once)
+        signal.signal(signal.SIGINT, leave_at_once)
 
 
 def end_with_dvc() -> None:
     """End when the DVC that has started this stage is killed, instead of going on without it."""
     from latentlab.processes import end_with_parent
 
-    # A stage that somebody starts by hand may outlive the shell, with `nohup`.
-    if _is_stage() and "DVC_STAGE" in os.environ:
+    # A stage that somebody starts by hand may outlive the shell, with `nohup`. One that another
+    # stage has started, to share its work, ends with that one.
+    if _is_stage() and {"DVC_STAGE", "LATENTLAB_WORKER"} & os.environ.keys():
         end_with_parent()
 
 
@@ -30,7 +31,7 @@ def clean_up_on_interrupt() -> None:
 
 def was_interrupted() -> bool:
     """Whether Ctrl-C has come since ``clean_up_on_interrupt``."""
-    return signal.getsignal(signal.SIGINT) is _leave_at_once
+    return signal.getsignal(signal.SIGINT) is leave_at_once
 
 
 def _is_stage() -> bool:
@@ -41,11 +42,12 @@ def _is_stage() -> bool:
 
 def _leave(*_: object) -> None:
     # The second Ctrl-C does not wait.
-    signal.signal(signal.SIGINT, _leave_at_once)
+    signal.signal(signal.SIGINT, leave_at_once)
     # Typer would take a KeyboardInterrupt for its own.
     sys.exit(STATUS)
 
 
-def _leave_at_once(*_: object) -> None:
+def leave_at_once(*_: object) -> None:
+    """End this process with the line for Ctrl-C, without any cleaning up."""
     os.write(2, f"{LINE}\n".encode())
     os._exit(STATUS)

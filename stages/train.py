@@ -1,10 +1,11 @@
 """Train one model: images in, weights and loss history out."""
 
+import math
 import sys
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import torch
 from tqdm import tqdm
@@ -28,6 +29,7 @@ from latentlab.training.live import LiveFolder, pick_examples, watch
 from latentlab.training.loop import Data, TrainingPlan, fit
 from latentlab.training.phase_checkpoints import PhaseCheckpoints
 from latentlab.training.self_training import train_models
+from latentlab.training.workers import Workers
 from stages import (
     BASELINE,
     CHECKPOINTS,
@@ -39,8 +41,19 @@ from stages import (
     output,
     run,
 )
+from stages.workers import workers_of
 
 app = new_app()
+
+
+class Folders(NamedTuple):
+    """What the training reads and writes."""
+
+    train: Path
+    validation: Path
+    models: Path
+    checkpoints: Path
+    live: Path
 
 
 @app.command()
@@ -61,9 +74,18 @@ def main(
 ) -> None:
     """Train one model of the params file and save the weights of its best epoch."""
     settings = load_params(params)
-    make_repeatable(settings.seed, settings.threads)
-    if reason := other_bytes(baseline, settings.arithmetic):
-        _report(model, reason)
+    device = resolve_device(settings.device)
+    with workers_of("stages.train", settings.train.workers, device) as workers:
+        make_repeatable(settings.seed, settings.threads)
+        if workers.is_first and (reason := other_bytes(baseline, settings.arithmetic)):
+            _report(model, reason)
+        folders = Folders(train, validation, models, checkpoints, live)
+        _train(settings, model, folders, workers)
+
+
+def _train(settings: Params, model: str, folders: Folders, workers: Workers) -> None:
+    """Train one model, of which the first of the processes writes all files."""
+    train, validation = folders.train, folders.validation
     train_split, validation_split = read_split(train), read_split(validation)
     check_digests(train)
     check_digests(validation)
@@ -71,24 +93,27 @@ def main(
         train_split.shape, settings.latent_dim, settings.pixel_range, train_split.classes
     )
     if resolve_device(settings.device).type == "cpu":
-        check_training(model, settings.model(model), inputs, settings.batch_size, total_memory())
+        batch_size = math.ceil(settings.batch_size / workers.size)
+        check_training(model, settings.model(model), inputs, batch_size, total_memory())
     intensities = read_intensities(train)
     images = train_split.images if intensities is None else intensities
     plan = _plan(settings, dynamic_binarization=intensities is not None)
+    key = _key(settings, model, inputs, plan, (train, validation))
+    workers.check_same(key)
     stores = PhaseCheckpoints(
-        repository_root() / checkpoints,
-        model,
-        _key(settings, model, inputs, plan, (train, validation)),
-        partial(_report, model),
+        repository_root() / folders.checkpoints, model, key, partial(_report, model)
     )
     examples = pick_examples(validation_split.images, train_split.images, settings.seed)
 
     def run_fit(
         network: ImageModel, data: Data, held_out: Data, plan: TrainingPlan, phase: str
     ) -> list[Row]:
+        if not workers.is_first:
+            return list(fit(network, data, held_out, plan, workers=workers))
         store = stores.open(phase, plan.epochs)
-        epochs = fit(network, data, held_out, plan, store)
-        shown = LiveFolder(repository_root() / live / model, network, examples, plan.epochs, store)
+        epochs = fit(network, data, held_out, plan, store, workers)
+        folder = repository_root() / folders.live / model
+        shown = LiveFolder(folder, network, examples, plan.epochs, store)
         return watch(epochs, plan.epochs, f"{model}, {phase}" if phase else model, shown)
 
     network, rows = train_models(
@@ -99,9 +124,11 @@ def main(
         settings.train.self_training,
         run_fit,
     )
-    write_history(models / model / HISTORY, rows)
-    save_weights(network, models / model / WEIGHTS, models / model / HISTORY)
-    stores.remove()
+    if workers.is_first:
+        folder = folders.models / model
+        write_history(folder / HISTORY, rows)
+        save_weights(network, folder / WEIGHTS, folder / HISTORY)
+        stores.remove()
 
 
 def _build(
@@ -124,6 +151,7 @@ def _plan(settings: Params, *, dynamic_binarization: bool) -> TrainingPlan:
         seed=settings.seed,
         augment=settings.train.augment,
         dynamic_binarization=dynamic_binarization,
+        precision=settings.train.precision,
     )
 
 
@@ -144,6 +172,7 @@ def _key(
             "initialization": settings.train.initialization,
             "device": str(resolve_device(settings.device)),
             "threads": settings.threads,
+            "workers": settings.train.workers,
             "arithmetic": settings.arithmetic,
         },
         folders=folders,

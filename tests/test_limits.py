@@ -102,6 +102,19 @@ def test_more_threads_than_cores_is_a_warning_and_more_than_64_refused(checked, 
         checked({"threads": 65})
 
 
+def test_threads_count_for_each_worker(checked):
+    assert checked({"threads": 2, "train.workers": 2}) == []
+    (warning,) = checked({"threads": 2, "train.workers": 3})
+    assert warning.startswith("threads: found 2 for each of 3 workers (train.workers), and 4 ")
+    assert "keep the product at 4 or less" in warning
+
+
+def test_a_worker_holds_its_part_of_a_batch(checked):
+    with pytest.raises(LatentlabError, match="lower batch_size"):
+        checked({"batch_size": 200_000, "threads": 1})
+    checked({"batch_size": 200_000, "threads": 1, "train.workers": 4})
+
+
 def test_check_needs_neither_torch_nor_much_else():
     script = (
         "import sys, stages.check; "

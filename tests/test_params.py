@@ -25,6 +25,10 @@ REFUSALS = {
         {"dataset": "faces", "gmm.n_components": 5, "train.self_training.rounds": 1},
         r"train\.self_training\.n_clusters: empty means one per class, but dataset 'faces' has",
     ),
+    "workers without images": (
+        {"train.workers": 65},
+        r"train\.workers: found 65 with batch_size 64, of which each takes a part; allowed: 1 to",
+    ),
     "a share of votes that decides nothing": (
         {"train.self_training.agreement": 0.5},
         r"train\.self_training\.agreement: found 0\.5; input should be greater than 0\.5",

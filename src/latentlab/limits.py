@@ -61,10 +61,18 @@ def check_machine(params: "Params") -> list[str]:
     size, channels = params.image_size or size, params.channels or channels
     inputs = ModelInputs((channels, size, size), params.latent_dim, params.pixel_range, 0)
     memory = total_memory() if params.device == "cpu" else None
+    workers = params.train.workers
+    batch_size = math.ceil(params.batch_size / workers)
     for name in params.run_models:
-        check_training(name, params.model(name), inputs, params.batch_size, memory)
+        check_training(name, params.model(name), inputs, batch_size, memory)
     check_mixture(params.gmm, params.gmm.n_components or 1, params.latent_dim, total_memory())
     cores = os.cpu_count() or params.threads
+    if workers > 1 and params.threads * workers > cores:
+        return [
+            f"threads: found {params.threads} for each of {workers} workers (train.workers), and "
+            f"{cores} cores on this machine, which is slower unless they are on several machines; "
+            f"keep the product at {cores} or less"
+        ]
     if params.threads > cores:
         return [
             f"threads: found {params.threads} on a machine of {cores} cores, which is slower; "
@@ -82,7 +90,7 @@ def check_training(
         name: The model's name.
         model: Its settings.
         inputs: What it is built for.
-        batch_size: Images per training step.
+        batch_size: Images per training step, in one process.
         memory: Bytes there are; ``None`` where they are unknown, which refuses nothing.
 
     Raises:

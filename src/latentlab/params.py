@@ -135,6 +135,15 @@ class Params(Settings):
         return self
 
     @model_validator(mode="after")
+    def _every_worker_has_images(self) -> Self:
+        if self.train.workers > self.batch_size:
+            raise ValueError(
+                f"train.workers: found {self.train.workers} with batch_size {self.batch_size}, of "
+                f"which each takes a part; allowed: 1 to {self.batch_size}, or raise batch_size"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _models_fit_the_run(self) -> Self:
         for name in self.run_models:
             if name not in self.models:

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,6 +28,7 @@ import stages
 from latentlab.bundle.storage import load_bundle
 from latentlab.data.processed import read_about, read_split
 from latentlab.errors import LatentlabError
+from latentlab.training.workers import ALONE
 from tests.conftest import ROOT, change
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -775,6 +777,8 @@ KEYED = [
     {"train": {"optimizer": "adamw"}},
     {"train": {"scheduler": "cosine"}},
     {"train": {"initialization": "glorot"}},
+    {"train": {"precision": "bfloat16"}},
+    {"train": {"workers": 2}},
     {"models": {"beta": 2.0}},
 ]
 
@@ -787,10 +791,13 @@ def test_every_param_of_train_is_part_of_the_key_of_its_checkpoints(workspace, m
     keys = []
 
     def stopped(*given):
-        keys.append(given[-1].key)
+        keys.append(given[-2].key)
         raise LatentlabError("stopped before the first step")
 
-    monkeypatch.setattr(importlib.import_module("stages.train"), "fit", stopped)
+    stage = importlib.import_module("stages.train")
+    monkeypatch.setattr(stage, "fit", stopped)
+    # No other process is started.
+    monkeypatch.setattr(stage, "workers_of", lambda *_: nullcontext(ALONE))
     for changed in ({}, {}, *KEYED):
         params = yaml.safe_load(text)
         # A loss that takes both pixel ranges.

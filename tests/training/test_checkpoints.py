@@ -309,7 +309,7 @@ def test_saving_takes_a_hundredth_of_the_time(settings, data, tmp_path, monkeypa
         saved.append(len(state.rows))
         return b""
 
-    monkeypatch.setattr(checkpoints, "_pack", pack)
+    monkeypatch.setattr(checkpoints, "pack", pack)
     monkeypatch.setattr(checkpoints, "BYTES_PER_SECOND", 1e6)
     model = build(settings["vae"])
     size = 4 * sum(tensor.nbytes for tensor in model.state_dict().values())

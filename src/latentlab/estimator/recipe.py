@@ -127,7 +127,8 @@ def make_recipe(params: Mapping[str, Any], seed: int) -> Recipe:
             **plain
             | {
                 "model": model,
-                "train": _section("train", params),
+                # One process, that of the caller, and all bits.
+                "train": _section("train", params) | {"workers": 1, "precision": "float32"},
                 "gmm": _section("gmm", params) | {"n_components_grid": None},
                 "seed": seed,
             }

@@ -2,11 +2,11 @@
 
 from typing import ClassVar, final
 
-import torch
 from torch import Tensor, nn
 
 from latentlab.arrays import Shape
 from latentlab.models.base import ImageModel, Losses, Posterior
+from latentlab.models.noise import Generator
 from latentlab.models.pixel_likelihood import PixelLikelihood
 
 
@@ -59,7 +59,7 @@ class Autoencoder(ImageModel):
         loss: Tensor = self.likelihood(self.decoder(latents), images)
         return loss
 
-    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Losses:
+    def loss(self, images: Tensor, labels: Tensor, generator: Generator) -> Losses:
         """Reconstruction loss of each image; labels and generator are ignored."""
         reconstruction = self.reconstruction_loss(self.encoder(images), images)
         return Losses(total=reconstruction, reconstruction=reconstruction, kl=None)

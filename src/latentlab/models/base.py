@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from latentlab.arrays import Array, Shape
 from latentlab.models.losses import gaussian_kl
+from latentlab.models.noise import Generator, normal
 from latentlab.models.settings import Loss
 from latentlab.pixels import PixelRange
 from latentlab.tensors import exp
@@ -26,7 +27,7 @@ class Posterior(NamedTuple):
     mean: Tensor
     log_var: Tensor | None
 
-    def sample(self, generator: torch.Generator) -> Tensor:
+    def sample(self, generator: Generator) -> Tensor:
         r"""One latent per image, differentiable in mean and log-variance.
 
         .. math:: z = \mu + \sigma \epsilon, \quad \epsilon \sim N(0, I)
@@ -44,7 +45,7 @@ class Posterior(NamedTuple):
         """
         if self.log_var is None:
             return self.mean
-        return self.at(torch.randn(self.mean.shape, generator=generator, device=self.mean.device))
+        return self.at(normal(self.mean.shape, generator, self.mean.device))
 
     def at(self, noise: Tensor) -> Tensor:
         """The latents that a draw of noise stands for; see ``sample``.
@@ -164,7 +165,7 @@ class ImageModel(nn.Module, ABC):
         """
 
     @abstractmethod
-    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Losses:
+    def loss(self, images: Tensor, labels: Tensor, generator: Generator) -> Losses:
         """Loss terms of each image.
 
         Args:
@@ -174,7 +175,7 @@ class ImageModel(nn.Module, ABC):
         """
 
     def training_loss(
-        self, images: Tensor, originals: Tensor, labels: Tensor, generator: torch.Generator
+        self, images: Tensor, originals: Tensor, labels: Tensor, generator: Generator
     ) -> Losses:
         """Loss terms of each image of a training batch: those of ``loss``.
 

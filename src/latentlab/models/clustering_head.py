@@ -9,6 +9,7 @@ from torch.nn import functional
 from latentlab.arrays import NO_CLASS
 from latentlab.models.base import ImageModel, Losses, Posterior
 from latentlab.models.layers import Linear
+from latentlab.models.noise import Generator
 
 
 @final
@@ -65,7 +66,7 @@ class WithClusteringHead(ImageModel):
         """The model's reconstruction loss."""
         return self.model.reconstruction_loss(latents, images)
 
-    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Losses:
+    def loss(self, images: Tensor, labels: Tensor, generator: Generator) -> Losses:
         """The model's loss, without classes, and the cross-entropy of clusters and latents.
 
         Args:
@@ -78,7 +79,7 @@ class WithClusteringHead(ImageModel):
         return self._with_clusters(losses, self._cross_entropy(self._logits(images), labels))
 
     def training_loss(
-        self, images: Tensor, originals: Tensor, labels: Tensor, generator: torch.Generator
+        self, images: Tensor, originals: Tensor, labels: Tensor, generator: Generator
     ) -> Losses:
         """As ``loss``, and the cross-entropy of the clusters of images and of their originals."""
         if originals is images or not self.consistency:
@@ -92,7 +93,7 @@ class WithClusteringHead(ImageModel):
         return self._with_clusters(losses, clusters)
 
     def _logits(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.model.embed(images))
+        logits: Tensor = self.head(self.model.embed(images)).float()
         return logits
 
     def _cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from latentlab.arrays import NO_CLASS, Shape
 from latentlab.models.base import ImageModel, Losses, Posterior
+from latentlab.models.noise import Generator, uniform
 from latentlab.models.pixel_likelihood import PixelLikelihood
 
 
@@ -74,10 +75,10 @@ class CVAE(ImageModel):
         loss: Tensor = self.likelihood(self._logits(latents, _null_labels(images)), images)
         return loss
 
-    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Losses:
+    def loss(self, images: Tensor, labels: Tensor, generator: Generator) -> Losses:
         """Reconstruction loss of one posterior sample, and the exact KL, of each image."""
         if self.training:
-            draws = torch.rand(len(labels), generator=generator, device=images.device)
+            draws = uniform(len(labels), generator, images.device)
             labels = torch.where(draws < self.label_dropout, NO_CLASS, labels)
         posterior = self._posterior(images, labels)
         latents = posterior.sample(generator)
@@ -87,7 +88,7 @@ class CVAE(ImageModel):
 
     def _posterior(self, images: Tensor, labels: Tensor) -> Posterior:
         joined = torch.cat([images.flatten(1), self._one_hot(labels)], dim=1)
-        mean, log_var = self.encoder(joined).chunk(2, dim=1)
+        mean, log_var = self.encoder(joined).float().chunk(2, dim=1)
         return Posterior(mean, log_var)
 
     def _logits(self, latents: Tensor, labels: Tensor) -> Tensor:

@@ -42,7 +42,9 @@ class PixelLikelihood(nn.Module):
         return torch.sigmoid(logits) if self.pixel_range == "unit" else torch.tanh(logits)
 
     def forward(self, logits: Tensor, images: Tensor) -> Tensor:
-        """Reconstruction loss of each image, shape ``(B,)``."""
+        """Reconstruction loss of each image, float32 for logits of any type, shape ``(B,)``."""
+        # Sums over many pixels need more bits than a decoder in lower precision has.
+        logits = logits.float()
         match self.loss_name:
             case "bernoulli":
                 return bernoulli_nll(logits, images)

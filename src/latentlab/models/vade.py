@@ -3,13 +3,13 @@
 from typing import ClassVar, final
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from latentlab.arrays import Array, Shape
 from latentlab.models.autoencoder import Autoencoder
 from latentlab.models.base import ImageModel, Losses, Posterior, Pretraining
 from latentlab.models.mixture_prior import MixturePrior
+from latentlab.models.noise import Generator
 from latentlab.models.pixel_likelihood import PixelLikelihood
 
 
@@ -62,7 +62,7 @@ class VaDE(ImageModel):
 
     def posterior(self, images: Tensor) -> Posterior:
         """Mean and log-variance of each image's latent."""
-        mean, log_var = self.encoder(images).chunk(2, dim=1)
+        mean, log_var = self.encoder(images).float().chunk(2, dim=1)
         return Posterior(mean, log_var)
 
     def decode(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -74,7 +74,7 @@ class VaDE(ImageModel):
         loss: Tensor = self.likelihood(self.decoder(latents), images)
         return loss
 
-    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Losses:
+    def loss(self, images: Tensor, labels: Tensor, generator: Generator) -> Losses:
         """Reconstruction loss and KL of one posterior sample of each image; labels are ignored."""
         posterior = self.posterior(images)
         latents = posterior.sample(generator)

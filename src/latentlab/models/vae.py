@@ -2,11 +2,11 @@
 
 from typing import ClassVar, final
 
-import torch
 from torch import Tensor, nn
 
 from latentlab.arrays import Shape
 from latentlab.models.base import ImageModel, Losses, Posterior
+from latentlab.models.noise import Generator
 from latentlab.models.pixel_likelihood import PixelLikelihood
 
 
@@ -51,7 +51,7 @@ class VAE(ImageModel):
 
     def posterior(self, images: Tensor) -> Posterior:
         """Mean and log-variance of each image's latent."""
-        mean, log_var = self.encoder(images).chunk(2, dim=1)
+        mean, log_var = self.encoder(images).float().chunk(2, dim=1)
         return Posterior(mean, log_var)
 
     def decode(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -63,7 +63,7 @@ class VAE(ImageModel):
         loss: Tensor = self.likelihood(self.decoder(latents), images)
         return loss
 
-    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Losses:
+    def loss(self, images: Tensor, labels: Tensor, generator: Generator) -> Losses:
         """Reconstruction loss of one posterior sample, and the exact KL, of each image."""
         posterior = self.posterior(images)
         latents = posterior.sample(generator)

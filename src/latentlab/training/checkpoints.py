@@ -121,7 +121,7 @@ class CheckpointStore:
         if begin < self.next_save and len(state.rows) != self.last_epoch:
             return
         try:
-            content = _pack(state, self.key)
+            content = pack(state, self.key)
             with replacing(self.path) as temporary, temporary.open("wb") as file:
                 file.write(hashlib.sha256(content).digest())
                 file.write(content)
@@ -201,7 +201,7 @@ def _is_library(name: str) -> bool:
     return name.split(".")[0] == __name__.split(".")[0]
 
 
-def _pack(state: TrainingState, key: str) -> bytes:
+def pack(state: TrainingState, key: str = "") -> bytes:
     """A training as safetensors: tensors by name, and the other values as an entry of JSON."""
     optimizer = state.optimizer.state_dict()
     tensors = {f"model/{name}": tensor for name, tensor in state.model.state_dict().items()}
@@ -227,8 +227,13 @@ def _pack(state: TrainingState, key: str) -> bytes:
     return packed
 
 
+def unpack(content: bytes, state: TrainingState) -> None:
+    """Bring a training to the state of ``pack``."""
+    _unpack(load(content), state)
+
+
 def _unpack(tensors: Mapping[str, Tensor], state: TrainingState) -> None:
-    """Bring a training to the state of ``_pack``, with the same memory layouts."""
+    """Bring a training to the state of ``pack``, with the same memory layouts."""
     values = _values(tensors)
     device = state.model.device
 

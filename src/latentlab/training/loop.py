@@ -22,10 +22,11 @@ from latentlab.errors import LatentlabError
 from latentlab.models.base import ImageModel
 from latentlab.randomness import generator
 from latentlab.shards import ImageArray, Shards
-from latentlab.training.checkpoints import CheckpointStore, TrainingState
+from latentlab.training.checkpoints import CheckpointStore, TrainingState, pack, unpack
 from latentlab.training.history import Row
 from latentlab.training.optimizers import make_optimizer, make_scheduler
-from latentlab.training.settings import OptimizerName, SchedulerName
+from latentlab.training.settings import OptimizerName, Precision, SchedulerName
+from latentlab.training.workers import ALONE, Workers
 
 # Images, uint8 of shape (N, C, H, W), in memory or on disk, and labels, int64 of shape (N,),
 # NO_CLASS for none.
@@ -48,6 +49,8 @@ class TrainingPlan:
             the changed ones; validation images are used as they are. ``None`` for no changes.
         dynamic_binarization: Whether training images are intensities from which black and white
             images are sampled at every step; validation images are used as they are.
+        precision: In which networks are computed, in training only; ``bfloat16`` keeps weights,
+            gradients and losses in float32.
     """
 
     epochs: int
@@ -58,6 +61,7 @@ class TrainingPlan:
     seed: int
     augment: AugmentSettings | None = None
     dynamic_binarization: bool = False
+    precision: Precision = "float32"
 
 
 def fit(
@@ -66,6 +70,7 @@ def fit(
     validation: Data,
     plan: TrainingPlan,
     checkpoints: CheckpointStore | None = None,
+    workers: Workers = ALONE,
 ) -> Iterator[Row]:
     """Train a model in place, on its device, and yield one row after each epoch.
 
@@ -79,7 +84,9 @@ def fit(
         plan: Epochs, batches, optimizer and seed.
         checkpoints: Where the training is saved now and then, and resumed from; the rows of
             epochs that were finished before come first, and all bits are those of a training that
-            was not interrupted. ``None`` saves nothing.
+            was not interrupted. ``None`` saves nothing, as for all workers but the first.
+        workers: The processes that train the model together, each of which calls this; they get
+            weights, labels and checkpoint of the first one.
 
     Yields:
         ``epoch`` from 1, and each loss term as a mean over images: ``train_*`` during the epoch,
@@ -87,7 +94,9 @@ def fit(
 
     Raises:
         LatentlabError: If a batch is larger than the set, or a loss is not finite.
+        ConnectionAbortedError: If another worker has ended.
     """
+    workers.check_layers(model)
     # Convolutions are faster where the channels of a pixel are adjacent; other layers ignore it.
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     images, labels = place(train[0], model.device), train[1].to(model.device)
@@ -96,12 +105,15 @@ def fit(
     state = _initial_state(model, plan, math.ceil(len(images) / plan.batch_size))
     if checkpoints is not None:
         checkpoints.restore(state, plan.epochs)
+    workers.from_first(lambda: pack(state), lambda content: unpack(content, state))
+    labels = _labels_of_first(labels, workers)
     yield from tuple(state.rows)
 
     for epoch in range(len(state.rows) + 1, plan.epochs + 1):
-        row = _train_epoch(state, images, labels, plan)
+        row = _train_epoch(state, images, labels, plan, workers)
         if len(held_out[0]) > 0:
-            row |= _validation_row(epoch, mean_losses(model, held_out, seed=plan.seed))
+            means = workers.once(lambda: mean_losses(model, held_out, seed=plan.seed))
+            row |= _validation_row(epoch, means)
         if row.get("validation_total", -math.inf) < state.best_loss:
             state.best_loss = row.get("validation_total", math.inf)
             state.best_weights = _copy_of_weights(model)
@@ -175,7 +187,11 @@ def _global_generator(device: torch.device) -> torch.Generator:
 
 
 def _train_epoch(
-    state: TrainingState, images: Tensor | Shards, labels: Tensor, plan: TrainingPlan
+    state: TrainingState,
+    images: Tensor | Shards,
+    labels: Tensor,
+    plan: TrainingPlan,
+    workers: Workers,
 ) -> Row:
     """Take the steps of one epoch, and return the training columns of its row."""
     model, generators = state.model, state.generators
@@ -188,15 +204,32 @@ def _train_epoch(
         views = [batch] if augment is None else [augment(batch), batch]
         if plan.dynamic_binarization:
             views = [dynamic_binarization(view, generators["levels"]) for view in views]
-        pixels = [to_pixels(view, model.pixel_range, model.device) for view in views]
-        losses = model.training_loss(pixels[0], pixels[-1], classes, generators["noise"])
+        part = workers.part(len(batch))
+        pixels = [to_pixels(view[part], model.pixel_range, model.device) for view in views]
+        noise = workers.generator(generators["noise"], len(batch))
+        with torch.autocast(
+            model.device.type, torch.bfloat16, enabled=plan.precision == "bfloat16"
+        ):
+            losses = model.training_loss(pixels[0], pixels[-1], classes[part], noise)
         state.optimizer.zero_grad(set_to_none=True)
-        losses.total.mean().backward()
+        # The mean over the batch, of which this process may have a part only.
+        (losses.total.sum() / len(batch)).backward()
+        # Stays on the device: reading a number here would wait for it at every step.
+        terms = torch.stack([term.detach().sum() for term in losses.named().values()])
+        sums.append(workers.sum_gradients(model, terms))
         state.optimizer.step()
         state.scheduler.step()
-        # Stays on the device: reading a number here would wait for it at every step.
-        sums.append(torch.stack([term.detach().sum() for term in losses.named().values()]))
     return _train_row(len(state.rows) + 1, list(losses.named()), sums, len(images))
+
+
+def _labels_of_first(labels: Tensor, workers: Workers) -> Tensor:
+    """Labels of the first worker, shape ``(N,)``: clusters that each has found may differ."""
+    received: list[Tensor] = []
+    workers.from_first(
+        lambda: labels.cpu().numpy().tobytes(),
+        lambda content: received.append(torch.frombuffer(bytearray(content), dtype=labels.dtype)),
+    )
+    return received[0].to(labels.device) if received else labels
 
 
 def _train_row(epoch: int, names: Sequence[str], sums: Sequence[Tensor], images: int) -> Row:

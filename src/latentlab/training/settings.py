@@ -11,6 +11,7 @@ from latentlab.settings import NonNegativeFloat, PositiveFloat, PositiveInt, Set
 
 OptimizerName = Literal["adam", "adamw", "sgd"]
 SchedulerName = Literal["constant", "cosine", "one_cycle"]
+Precision = Literal["float32", "bfloat16"]
 
 
 class SelfTrainingSettings(Settings):
@@ -42,10 +43,12 @@ class SelfTrainingSettings(Settings):
 
 
 class TrainSettings(Settings):
-    """Optimizer, scheduler, initialization of the weights, augmentation and self-training."""
+    """Optimizer, scheduler, precision, processes, augmentation and self-training."""
 
     optimizer: OptimizerName
     scheduler: SchedulerName
     initialization: Initialization
+    precision: Precision
+    workers: Annotated[int, Field(ge=1, le=1000)]
     augment: AugmentSettings
     self_training: SelfTrainingSettings
