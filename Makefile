@@ -13,10 +13,10 @@ export DVC_NO_ANALYTICS := 1
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-repro: $(BIN)/.runs  ## Install what a run needs, run the pipeline, show what came out
+repro: $(BIN)/.runs  ## Install what a run needs, run the pipeline (WORKERS stages at a time), show what came out
 	@python -m stages.check --params params.yaml --checked data/checked.txt
 	@python -m tools.repair
-	@dvc repro
+	@python -m tools.repro $(if $(WORKERS),--workers $(WORKERS))
 	@python -m tools.summary
 	@echo
 	@echo "explorer     data/explorer.html (open it in a browser)"
@@ -27,7 +27,7 @@ repro: $(BIN)/.runs  ## Install what a run needs, run the pipeline, show what ca
 	@python -m tools.baseline
 
 baseline: $(BIN)/.runs  ## Run the pipeline, and record the machine that made the new baseline
-	@dvc repro
+	@python -m tools.repro $(if $(WORKERS),--workers $(WORKERS))
 	@python -m tools.baseline --record
 
 seeds: $(BIN)/.runs  ## Mean and deviation over experiments that differ in OVER (default: seed, into seeds.json)
