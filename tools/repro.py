@@ -63,18 +63,20 @@ def _read_pipeline() -> tuple[dict[str, list[str]], set[str]] | None:
     """
     from dvc.dvcfile import PROJECT_FILE
     from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-    from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
+    from dvc.repo import Repo, lock_repo
+    from dvc.repo.reproduce import get_active_graph, plan_repro
 
     try:
-        with Repo() as repo:
+        # Without the lock DVC would read its files again for every question.
+        with Repo() as repo, lock_repo(repo):
             graph = get_active_graph(repo.index.graph)
-            plan = plan_repro(graph, collect_stages(repo, [PROJECT_FILE]))
+            here = [stage for stage in graph if stage.path_in_repo == PROJECT_FILE]
+            plan = plan_repro(graph, here)
             needs = {
                 stage.addressing: [each.addressing for each in graph.successors(stage)]
                 for stage in plan
             }
-            return needs, set(repo.status())
+            return needs, {stage.addressing for stage in plan if stage.changed()}
     except DvcException:
         return None
 
