@@ -7,6 +7,9 @@ TORCH := $(shell sed -n 's/^torch==//p' requirements.lock)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
+# Tests of a file stay together, for what they share, and tests/conftest.py knows the longest files.
+ON_ALL_CORES := --numprocesses logical --dist loadfile --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
 .PHONY: help repro baseline seeds sweep fresh report doctor deps docs notebook screenshots lock bench test check lint format clean
 
@@ -67,10 +70,10 @@ bench: $(BIN)/.develops  ## Measure speed against baselines in the same run (ONL
 	@python -m benchmarks $(ONLY)
 
 test: $(BIN)/.develops  ## Run every test, the slow ones too
-	pytest
+	pytest $(ON_ALL_CORES)
 
 check: lint  ## Lint, and run the fast tests
-	pytest -m "not slow"
+	pytest -m "not slow" $(ON_ALL_CORES)
 
 lint: $(BIN)/.develops  ## Check style and types
 	ruff check .
