@@ -7,16 +7,19 @@ TORCH := $(shell sed -n 's/^torch==//p' requirements.lock)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
+# Tests of a file stay together, for what they share, and tests/conftest.py knows the longest files.
+ON_ALL_CORES := --numprocesses logical --dist loadfile --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
 .PHONY: help repro baseline seeds sweep fresh report doctor deps docs notebook screenshots lock bench test check lint format clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-repro: $(BIN)/.runs  ## Install what a run needs, run the pipeline, show what came out
+repro: $(BIN)/.runs  ## Install what a run needs, run the pipeline (WORKERS stages at a time), show what came out
 	@python -m stages.check --params params.yaml --checked data/checked.txt
 	@python -m tools.repair
-	@dvc repro
+	@python -m tools.repro $(if $(WORKERS),--workers $(WORKERS))
 	@python -m tools.summary
 	@echo
 	@echo "explorer     data/explorer.html (open it in a browser)"
@@ -27,7 +30,7 @@ repro: $(BIN)/.runs  ## Install what a run needs, run the pipeline, show what ca
 	@python -m tools.baseline
 
 baseline: $(BIN)/.runs  ## Run the pipeline, and record the machine that made the new baseline
-	@dvc repro
+	@python -m tools.repro $(if $(WORKERS),--workers $(WORKERS))
 	@python -m tools.baseline --record
 
 seeds: $(BIN)/.runs  ## Mean and deviation over experiments that differ in OVER (default: seed, into seeds.json)
@@ -67,10 +70,10 @@ bench: $(BIN)/.develops  ## Measure speed against baselines in the same run (ONL
 	@python -m benchmarks $(ONLY)
 
 test: $(BIN)/.develops  ## Run every test, the slow ones too
-	pytest
+	pytest $(ON_ALL_CORES)
 
 check: lint  ## Lint, and run the fast tests
-	pytest -m "not slow"
+	pytest -m "not slow" $(ON_ALL_CORES)
 
 lint: $(BIN)/.develops  ## Check style and types
 	ruff check .

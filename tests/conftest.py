@@ -9,6 +9,9 @@ from latentlab.arithmetic import put_in_force
 
 # Before NumPy and PyTorch load; commands that tests start inherit it.
 put_in_force("portable")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Processes that share all cores are slower with more threads, which wait for one another.
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 import pytest
@@ -24,6 +27,22 @@ MIRROR = Path(
     os.environ.get("LATENTLAB_MIRRORS", "").split(";")[0] or "LATENTLAB_MIRRORS-is-empty"
 )
 FASHION = Path("/usr/share/datasets/fashion-mnist")
+# Files that take a minute and more, the longest first.
+LONGEST = (
+    "tests/test_end_to_end.py",
+    "tests/test_cpus.py",
+    "tests/test_kills.py",
+    "tests/explorer/test_browser.py",
+    "tests/tools/test_repro.py",
+    "tests/tools/test_sweep.py",
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Side by side, begin with the longest files, so that none runs alone in the end."""
+    if hasattr(config, "workerinput"):
+        rank = {name: place for place, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: rank.get(item.nodeid.partition("::")[0], len(LONGEST)))
 
 
 @pytest.fixture(autouse=True)

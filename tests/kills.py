@@ -138,7 +138,7 @@ def trial(folder: Path, kind: str, index: int) -> dict[str, Any]:
             os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()
-    orphans = _left(marker)
+    orphans = left(marker)
     _kill(orphans)
     output += process.communicate()[0]
     second, status, removed = _run_again(command, repository, marker)
@@ -153,7 +153,7 @@ def trial(folder: Path, kind: str, index: int) -> dict[str, Any]:
         "resumed": re.findall(r"resumes after epoch (\d+)", second),
         "identical": status == 0
         and result(command, repository, "second") == undisturbed(folder, command),
-        "orphans": [text for _, text in orphans] + [text for _, text in _left(marker)],
+        "orphans": [text for _, text in orphans] + [text for _, text in left(marker)],
     }
     if is_good(found):
         shutil.rmtree(repository)
@@ -267,7 +267,7 @@ def _git(repository: Path, *words: str) -> str:
     ).stdout.strip()
 
 
-def _left(marker: str) -> list[tuple[int, str]]:
+def left(marker: str) -> list[tuple[int, str]]:
     """Processes of a run that are still there after some seconds, with their commands."""
     deadline = time.monotonic() + GRACE
     while (found := _marked(marker)) and time.monotonic() < deadline:

@@ -139,7 +139,7 @@ class LatentModel(FittedModel, BaseEstimator):  # type: ignore[misc]
         n_neighbors: int = 5,
         random_state: int | np.random.RandomState | None = 0,
         device: Device = "cpu",
-        threads: int = 2,
+        threads: int = 1,
         verbose: bool = False,
     ) -> None:
         self.model = model
