@@ -30,7 +30,7 @@ CHANGES = {
     "run_models": [MODEL],
     "epochs": 1,
     "batch_size": 256,
-    "threads": 2,
+    "threads": 1,
     "image_size": SIDE,
     "channels": 3,
 }
@@ -39,6 +39,9 @@ SECTIONS = {
     "data": {"test_fraction": 0.01, "validation_fraction": 0.01},
     "gmm": {"n_init": 1, "n_components_grid": None},
     "export": {"pixels": "none"},
+    # Their time is that of a fixed number of images, whatever the size of the set.
+    "reference": {"steps": 100},
+    "evaluate": {"probe_images": 2000},
     "models": {MODEL: {"filters": [8, 16, 16]}},
 }
 
