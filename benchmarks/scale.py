@@ -42,7 +42,7 @@ SECTIONS = {
     # Their time is that of a fixed number of images, whatever the size of the set.
     "reference": {"steps": 100},
     "evaluate": {"probe_images": 2000},
-    "models": {MODEL: {"filters": [8, 16, 16]}},
+    "models": {MODEL: {"filters": [4, 8, 8]}},
 }
 
 
@@ -57,7 +57,7 @@ def table(images: int, folder: Path) -> pd.DataFrame:
         Columns stage, seconds, peak_mib.
     """
     copy_code(folder)
-    (folder / "data/raw").mkdir(parents=True)
+    (folder / "data/raw").mkdir(parents=True, exist_ok=True)
     (folder / "count.txt").write_text(str(images))
     params = YAML().load((ROOT / "params.yaml").read_text())
     params |= CHANGES

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from latentlab.data.sources.registry import fetch
 from latentlab.engine.base import Setup
-from latentlab.engine.opening import open_engine
+from latentlab.engine.opening import open_engine, usable_cores
 from latentlab.files import replacing
 from latentlab.params import load_params
 from latentlab.site import find_site
@@ -23,7 +23,7 @@ def main(
     """Copy or download the files of the data set, and verify them."""
     settings = load_params(params)
     with (
-        open_engine(Setup(), processes=settings.threads) as engine,
+        open_engine(Setup(), processes=usable_cores()) as engine,
         replacing(raw) as temporary,
     ):
         site = find_site(settings.data.mirrors or (), cache, engine)

@@ -14,7 +14,7 @@ from latentlab.data.splits import SplitOptions, split
 from latentlab.data.transforms import binarize
 from latentlab.digests import write_digests
 from latentlab.engine.base import Setup
-from latentlab.engine.opening import open_engine
+from latentlab.engine.opening import open_engine, usable_cores
 from latentlab.files import replacing
 from latentlab.params import load_params
 from latentlab.randomness import stream_seed
@@ -39,7 +39,7 @@ def main(
 ) -> None:
     """Split the data set, resize its images and write them as bytes."""
     settings = load_params(params)
-    with open_engine(Setup(), processes=settings.threads) as engine:
+    with open_engine(Setup(), processes=usable_cores()) as engine:
         site = find_site(settings.data.mirrors or (), cache, engine)
         dataset, other = load(settings.dataset, settings.data, raw, site)
         size = settings.image_size or dataset.image_size

@@ -7,7 +7,6 @@ pipeline keeps others out.
 """
 
 import logging
-import os
 import signal
 import sys
 from collections.abc import Collection, Mapping
@@ -19,6 +18,7 @@ from typing import Annotated
 import typer
 from ruamel.yaml import YAML
 
+from latentlab.engine.opening import usable_cores
 from latentlab.errors import LatentlabError
 from tools import run
 from tools.side_by_side import Stages, run_stages
@@ -170,8 +170,7 @@ def main(
 ) -> None:
     """Reproduce the pipeline of this folder."""
     params = YAML(typ="safe").load(Path("params.yaml").read_text(encoding="utf-8"))
-    cores = len(os.sched_getaffinity(0))
-    workers = workers or workers_for(cores, params["threads"], params["device"])
+    workers = workers or workers_for(usable_cores(), params["threads"], params["device"])
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         status = reproduce(workers)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -22,6 +23,9 @@ from typing import Annotated, NamedTuple
 import pandas as pd
 import typer
 
+from latentlab.engine.base import Setup
+from latentlab.engine.opening import open_engine, usable_cores
+from latentlab.engine.settings import ENGINE, find_engine
 from latentlab.errors import LatentlabError, quoted
 from latentlab.params import load_params
 from tools import one_line, output_of, run
@@ -113,6 +117,9 @@ def run_task(root: Path, task: Task) -> str:
     Returns:
         What went wrong, on one line; empty if nothing did.
     """
+    # On another machine too: the commands of this environment, whose stages need no engine.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    alone = os.environ | {ENGINE: "local"}
     clone, log = root / CLONES / task.name, root / CLONES / f"{task.name}.log"
     if not (clone / ".git").exists():
         shutil.rmtree(clone, ignore_errors=True)
@@ -127,7 +134,7 @@ def run_task(root: Path, task: Task) -> str:
         (clone / ".dvc/tmp/rwlock").unlink(missing_ok=True)
         with log.open("a" if attempt else "w", encoding="utf-8") as file:
             status = subprocess.run(
-                command, cwd=clone, stdout=file, stderr=subprocess.STDOUT, check=False
+                command, cwd=clone, env=alone, stdout=file, stderr=subprocess.STDOUT, check=False
             ).returncode
         if status == 0:
             # Data are in the shared cache already; git takes the rest.
@@ -147,11 +154,28 @@ def finished(root: Path) -> set[str]:
     return set(listed.split())
 
 
-def run_all(root: Path, waiting: Sequence[Task], workers: int) -> Iterator[tuple[Task, str]]:
-    """Run experiments, some at a time; each as it ends, with what went wrong.
+@contextmanager
+def _on_workers() -> Iterator[None]:
+    """What processes on other machines import: these tools, too."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), before]))
+    try:
+        yield
+    finally:
+        os.environ["PYTHONPATH"] = before or ""
 
-    A failure ends none of the others.
+
+def run_all(root: Path, waiting: Sequence[Task], workers: int) -> Iterator[tuple[Task, str]]:
+    """Run experiments, some at a time; each with what went wrong, as it ends.
+
+    A failure ends none of the others. Where ``LATENTLAB_ENGINE`` names a Ray, each experiment is
+    a task of it, on whatever machine, and is told of in the order of the tasks.
     """
+    if find_engine().kind == "ray":
+        threads = load_params(ROOT / "params.yaml").threads
+        with _on_workers(), open_engine(Setup(threads)) as engine:
+            yield from zip(waiting, engine.map(partial(run_task, root), waiting), strict=True)
+        return
     with ThreadPoolExecutor(workers) as pool:
         running = {pool.submit(run_task, root, task): task for task in waiting}
         try:
@@ -215,7 +239,7 @@ def main(
         print("changes that are not committed have no part in these experiments", file=sys.stderr)
     have = finished(ROOT)
     waiting = [task for task in chosen if task.name not in have]
-    workers = workers or max(1, (os.cpu_count() or 1) // threads)
+    workers = workers or max(1, usable_cores() // threads)
     failures = []
     for number, (task, failure) in enumerate(run_all(ROOT, waiting, workers), start=1):
         failures += [failure] if failure else []

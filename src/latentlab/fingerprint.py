@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from threadpoolctl import threadpool_limits
 from torch.nn import functional
 
 Numbers = npt.NDArray[Any]
@@ -18,14 +19,17 @@ Numbers = npt.NDArray[Any]
 def fingerprint() -> dict[str, str]:
     """Compute with fixed numbers, and digest the results; takes some milliseconds.
 
-    The number of threads is part of the arithmetic: it is that of PyTorch at the time of the call.
+    The number of threads is part of the arithmetic: it is that of PyTorch at the time of the call,
+    for NumPy too.
 
     Returns:
         The first 16 hexadecimal digits of a SHA-256 by what was computed, for each library that
         chooses its kernels by the CPU: products, convolutions and elementwise functions of
         PyTorch, products, factorizations and elementwise functions of NumPy.
     """
-    return {name: _digest(values) for name, values in (_of_torch() | _of_numpy()).items()}
+    with threadpool_limits(torch.get_num_threads()):
+        computed = _of_torch() | _of_numpy()
+    return {name: _digest(values) for name, values in computed.items()}
 
 
 def _digest(values: list[Numbers]) -> str:

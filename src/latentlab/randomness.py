@@ -76,7 +76,7 @@ def image_rng(image: Bytes, seed: int, purpose: str) -> np.random.Generator:
 
 
 def make_repeatable(seed: int, threads: int) -> None:
-    """Seed torch and restrict it to deterministic kernels on a fixed number of CPU threads.
+    """Seed torch and restrict it to deterministic kernels; fix the CPU threads of all libraries.
 
     The same seed, threads and versions give the same bytes, on CPUs on which the arithmetic (see
     ``latentlab.arithmetic``) holds; another number of threads splits sums differently and changes
@@ -86,6 +86,7 @@ def make_repeatable(seed: int, threads: int) -> None:
         PyTorch, Reproducibility. https://pytorch.org/docs/stable/notes/randomness.html
     """
     import torch
+    from threadpoolctl import threadpool_limits
 
     # cuBLAS reads this before its first call and is not deterministic without it.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -93,6 +94,8 @@ def make_repeatable(seed: int, threads: int) -> None:
     # second.
     torch.set_deterministic_debug_mode("error")
     torch.set_num_threads(threads)
+    # NumPy would take as many threads as there are cores.
+    threadpool_limits(threads)
     torch.manual_seed(stream_seed(seed, "weights"))
 
 

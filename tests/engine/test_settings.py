@@ -99,6 +99,6 @@ def test_a_name_wins(monkeypatch):
 @pytest.mark.parametrize(("cpus", "processes"), [(8, 4), (1, 1), (None, 1)])
 def test_a_pool_has_as_many_processes_as_the_cpus_allow(cpus, processes, monkeypatch):
     monkeypatch.setenv(ENGINE, "pool")
-    monkeypatch.setattr("os.cpu_count", lambda: cpus)
+    monkeypatch.setattr("latentlab.engine.opening.usable_cores", lambda: cpus)
     with open_engine(Setup(threads=2)) as engine:
         assert engine.processes == processes

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import pytest
 
 from latentlab.errors import LatentlabError
+from tests.engine.cluster import two_machines
 from tools import sweep
 from tools.sweep import Task, array_script, finished, run_all, split_values, table, tasks
 
@@ -96,10 +98,15 @@ def test_a_job_array_runs_each_task_by_its_number(tmp_path):
 
 
 @pytest.mark.slow
-def test_eight_experiments_of_which_one_is_killed_end_with_eight_rows(repository):
+@pytest.mark.parametrize("on_ray", [False, True], ids=["threads", "Ray"])
+def test_eight_experiments_of_which_one_is_killed_end_with_eight_rows(
+    repository, on_ray, monkeypatch
+):
     folder, marks = repository(kills_parent=True)
     chosen = tasks("s", ["seed=0,1,2,3", "size=10,20"])
-    ended = list(run_all(folder, chosen, 2))
+    with two_machines() if on_ray else nullcontext("local") as engine:
+        monkeypatch.setenv("LATENTLAB_ENGINE", engine)
+        ended = list(run_all(folder, chosen, 2))
     assert {task for task, _ in ended} == set(chosen)
     assert [failure for _, failure in ended if failure] == []
     assert (marks / "2-20").read_text() == "started\nstarted\n"

@@ -71,5 +71,6 @@ class Setup:
 
         if self.seed is not None:
             make_repeatable(self.seed, self.threads)
-        # Of libraries that are loaded by now, as NumPy is.
-        threadpool_limits(self.threads)
+        else:
+            # Of libraries that are loaded by now, as NumPy is.
+            threadpool_limits(self.threads)

@@ -10,6 +10,14 @@ from latentlab.engine.pool import PoolEngine
 from latentlab.engine.settings import find_engine
 
 
+def usable_cores() -> int:
+    """How many cores this process may use, 1 or more."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this system
+        return os.cpu_count() or 1
+
+
 @contextmanager
 def open_engine(setup: Setup, *, processes: int = 1) -> Iterator[Engine]:
     """The engine that the environment names; its processes start with the first map.
@@ -28,7 +36,7 @@ def open_engine(setup: Setup, *, processes: int = 1) -> Iterator[Engine]:
     if kind == "local":
         count = processes
     elif count is None:
-        count = max(1, (os.cpu_count() or 1) // setup.threads)
+        count = max(1, usable_cores() // setup.threads)
     engine = RayEngine(address, setup) if kind == "ray" else PoolEngine(count, setup)
     try:
         yield engine

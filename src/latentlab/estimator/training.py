@@ -122,10 +122,11 @@ def new_config(
 
 @contextmanager
 def _repeatable(recipe: Recipe) -> Iterator[None]:
-    """Seeds, threads and kernels of a training; torch is afterwards as it was before."""
+    """Seeds, threads and kernels of a training; afterwards all is as it was before."""
     device = resolve_device(recipe.device)
     threads, mode = torch.get_num_threads(), torch.get_deterministic_debug_mode()
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices), threadpool_limits(recipe.threads):
         make_repeatable(recipe.seed, recipe.threads)
         try:
             yield

@@ -196,11 +196,14 @@ def _train_epoch(
     """Take the steps of one epoch, and return the training columns of its row."""
     model, generators = state.model, state.generators
     model.train()
-    sums: list[Tensor] = []
+    # One tensor for all steps: small ones that stay, between large ones that go, would keep a heap
+    # from using again what is free.
+    sums = torch.empty(0)
     augment = None
     if plan.augment is not None and plan.augment.changes:
         augment = Augmentation(plan.augment, generators["augmentation"])
-    for batch, classes in shuffled(images, labels, plan.batch_size, generators["order"]):
+    batches = shuffled(images, labels, plan.batch_size, generators["order"])
+    for step, (batch, classes) in enumerate(batches):
         views = [batch] if augment is None else [augment(batch), batch]
         if plan.dynamic_binarization:
             views = [dynamic_binarization(view, generators["levels"]) for view in views]
@@ -216,7 +219,10 @@ def _train_epoch(
         (losses.total.sum() / len(batch)).backward()
         # Stays on the device: reading a number here would wait for it at every step.
         terms = torch.stack([term.detach().sum() for term in losses.named().values()])
-        sums.append(workers.sum_gradients(model, terms))
+        terms = workers.sum_gradients(model, terms)
+        if step == 0:
+            sums = terms.new_empty(math.ceil(len(images) / plan.batch_size), len(terms))
+        sums[step] = terms
         state.optimizer.step()
         state.scheduler.step()
     return _train_row(len(state.rows) + 1, list(losses.named()), sums, len(images))
@@ -232,11 +238,10 @@ def _labels_of_first(labels: Tensor, workers: Workers) -> Tensor:
     return received[0].to(labels.device) if received else labels
 
 
-def _train_row(epoch: int, names: Sequence[str], sums: Sequence[Tensor], images: int) -> Row:
-    """Row of one epoch from the sums of loss terms of its batches, shape ``(terms,)`` each."""
-    table = torch.stack(list(sums))
-    _check_train_losses(table[:, 0], epoch)
-    means = (table.double().sum(0) / images).tolist()
+def _train_row(epoch: int, names: Sequence[str], sums: Tensor, images: int) -> Row:
+    """Row of one epoch from the sums of loss terms of its batches, shape ``(batches, terms)``."""
+    _check_train_losses(sums[:, 0], epoch)
+    means = (sums.double().sum(0) / images).tolist()
     return {
         "epoch": float(epoch),
         **{f"train_{name}": mean for name, mean in zip(names, means, strict=True)},

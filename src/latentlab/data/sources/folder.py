@@ -59,7 +59,7 @@ class FolderSource(ImageSource):
             _decode_all, root=self.root, size=size, channels=channels, options=self.options
         )
         chosen = [self.entries[index] for index in indices]
-        tasks = [chosen[i : i + TASK] for i in range(0, len(chosen), TASK)]
+        tasks = (chosen[i : i + TASK] for i in range(0, len(chosen), TASK))
         bar = tqdm(total=len(chosen), desc=str(self.root), unit="image", disable=None)
         decoded = self.engine.map(read, tasks)
         while parts := list(islice(decoded, BATCH // TASK)):

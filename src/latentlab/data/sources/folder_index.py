@@ -6,7 +6,8 @@ image goes into the manifest, so that a later change of a file is noticed.
 
 import csv
 import stat
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -108,7 +109,16 @@ def read_manifest(index: Path) -> list[Entry]:
     rows = _read_table(index / MANIFEST, Entry._fields)
     try:
         return [
-            Entry(path, split, class_name, sha256, int(width), int(height), int(channels))
+            # Few names are different: each is kept once.
+            Entry(
+                path,
+                sys.intern(split),
+                sys.intern(class_name),
+                sha256,
+                int(width),
+                int(height),
+                int(channels),
+            )
             for path, split, class_name, sha256, width, height, channels in rows
         ]
     except (ValueError, TypeError) as error:
@@ -197,8 +207,8 @@ def _inspect_all(
     """Entries of the images among the files, and the other files with the reason of each."""
     entries: list[Entry] = []
     damaged: list[tuple[str, str]] = []
-    files = [root / path for path in paths]
-    tasks = [files[i : i + TASK] for i in range(0, len(files), TASK)]
+    # Made as they are needed: there may be millions.
+    tasks = ([root / path for path in paths[i : i + TASK]] for i in range(0, len(paths), TASK))
     results = chain.from_iterable(engine.map(_inspect_some, tasks))
     progress = tqdm(paths, desc=str(root), unit="image", disable=None)
     for path, result in zip(progress, results, strict=True):
@@ -241,12 +251,19 @@ def _refusal(root: Path, refused: Sequence[tuple[str, str]]) -> LatentlabError:
     )
 
 
-def _read_table(path: Path, columns: Sequence[str]) -> list[list[str]]:
+def _read_table(path: Path, columns: Sequence[str]) -> Iterator[list[str]]:
+    """Rows below the header, one at a time."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            header, *rows = csv.reader(file)
+            rows = csv.reader(file)
+            header = next(rows, [])
+            is_whole = header == list(columns)
+            for row in rows:
+                if not is_whole or len(row) != len(columns):
+                    is_whole = False
+                    break
+                yield row
     except (OSError, ValueError, csv.Error) as error:
         raise LatentlabError(f"{path}: not readable ({error}); {REMEDY}") from error
-    if tuple(header) != tuple(columns) or any(len(row) != len(columns) for row in rows):
+    if not is_whole:
         raise LatentlabError(f"{path}: damaged (found columns {quoted(header)}); {REMEDY}")
-    return rows
