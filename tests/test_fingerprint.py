@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from threadpoolctl import threadpool_limits
 
 from latentlab.arithmetic import environment
 from latentlab.fingerprint import fingerprint
@@ -17,6 +18,14 @@ def test_it_repeats_and_does_not_depend_on_what_was_drawn_before():
     torch.rand(100)
     assert fingerprint() == first
     assert len(set(first.values())) == len(first)
+
+
+def test_threads_of_numpy_alone_do_not_change_it():
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, "blas"):
+            found.append(fingerprint())
+    assert found[0] == found[1]
 
 
 @pytest.mark.skipif(not environment("portable"), reason="no x86-64 CPU with AVX2")

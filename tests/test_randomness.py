@@ -4,6 +4,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from latentlab.errors import LatentlabError
 from latentlab.randomness import make_repeatable, resolve_device, sample_indices, stream_seed
@@ -26,6 +27,16 @@ def test_only_deterministic_kernels_are_allowed():
     make_repeatable(0, 1)
     assert torch.are_deterministic_algorithms_enabled()
     assert torch.get_num_threads() == 1
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_numpy_has_as_many_threads_as_torch(threads):
+    """On machines with more cores it would take as many as there are cores."""
+    with threadpool_limits(3):
+        make_repeatable(0, threads)
+        numbers = {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+        assert numbers == {threads}
+    torch.set_num_threads(1)
 
 
 def test_sampled_indices_are_distinct_sorted_and_all_equally_likely():
