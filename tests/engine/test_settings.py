@@ -96,7 +96,7 @@ def test_a_name_wins(monkeypatch):
         assert engine.address == "10.0.0.1:6379"
 
 
-@pytest.mark.parametrize(("cpus", "processes"), [(8, 4), (1, 1), (None, 1)])
+@pytest.mark.parametrize(("cpus", "processes"), [(8, 4), (1, 1)])
 def test_a_pool_has_as_many_processes_as_the_cpus_allow(cpus, processes, monkeypatch):
     monkeypatch.setenv(ENGINE, "pool")
     monkeypatch.setattr("latentlab.engine.opening.usable_cores", lambda: cpus)
