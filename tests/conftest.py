@@ -12,6 +12,8 @@ put_in_force("portable")
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Processes that share all cores are slower with more threads, which wait for one another.
     os.environ["OMP_NUM_THREADS"] = "1"
+# Ray's workers would wait for whatever other process wants a core.
+os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112  # Ray spells it so
 
 import numpy as np
 import pytest

@@ -70,7 +70,7 @@ class Place:
 
     def train(self, model="vae", changes=None):
         process = self.start(model, changes)
-        assert process.communicate(timeout=120) == ("", "")
+        assert process.communicate(timeout=300) == ("", "")
         assert process.returncode == 0
         return self.taken(model)
 
@@ -124,7 +124,7 @@ def test_processes_started_one_by_one_make_what_the_stage_makes_alone(place):
     time.sleep(2)
     first = place.start(MASTER_PORT=port, **address(2, 0))
     for process in (first, second):
-        assert process.communicate(timeout=60) == ("", "")
+        assert process.communicate(timeout=300) == ("", "")
         assert process.returncode == 0
     assert place.taken() == by_itself
 
@@ -170,7 +170,7 @@ def test_a_killed_worker_ends_all_with_one_line_and_the_next_run_resumes(place):
     process = place.start(changes=LONG)
     (other,) = place.others(process)
     os.kill(other, signal.SIGKILL)
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=60)
     assert (output, process.returncode) == ("", 1)
     assert errors == (
         "error: worker 1 of 2: killed by SIGKILL; run the command again: training goes on from "
@@ -192,7 +192,7 @@ def test_a_resumed_training_has_the_bytes_of_one_that_nothing_disturbed(place):
     process.kill()
     process.communicate()
     process = place.start(changes=changes)
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=300)
     assert (output, process.returncode) == ("", 0)
     assert errors.startswith("vae: resumes after epoch ")
     assert len(errors.splitlines()) == 1
@@ -211,7 +211,7 @@ def test_an_interrupt_is_one_line_and_ends_all(place):
     process = place.start(changes=LONG)
     (other,) = place.others(process)
     os.killpg(process.pid, signal.SIGINT)
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=60)
     assert (output, errors, process.returncode) == ("", f"{LINE}\n", 130)
     assert ends_soon(other)
     assert list(place.folder.rglob("*.partial")) == []
@@ -222,13 +222,13 @@ def test_an_interrupt_is_heard_while_others_are_waited_for(place):
     time.sleep(6)
     assert process.poll() is None
     os.killpg(process.pid, signal.SIGINT)
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=60)
     assert (output, errors, process.returncode) == ("", f"{LINE}\n", 130)
 
 
 def test_a_fault_that_all_find_is_one_line(place):
     process = place.start(changes={"learning_rate": 1e5})
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=300)
     assert (output, process.returncode) == ("", 1)
     assert len(errors.splitlines()) == 1
     assert errors.startswith("error: ")
@@ -246,7 +246,7 @@ def test_a_fault_that_all_find_is_one_line(place):
 )
 def test_an_environment_that_does_not_suit_the_params_is_refused(variables, words, place):
     process = place.start(**variables)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=300)
     assert (output, process.returncode) == ("", 1)
     (line,) = errors.splitlines()
     assert line.startswith("error: ")
@@ -255,5 +255,5 @@ def test_an_environment_that_does_not_suit_the_params_is_refused(variables, word
 
 def test_one_worker_among_several_processes_is_refused(place):
     process = place.start(changes={"train.workers": 1}, MASTER_PORT="1", **address(2, 0))
-    assert "train.workers: found 1, but WORLD_SIZE" in process.communicate(timeout=60)[1]
+    assert "train.workers: found 1, but WORLD_SIZE" in process.communicate(timeout=300)[1]
     assert process.returncode == 1

@@ -58,7 +58,7 @@ def train_together(folder, data, size, *, backward=False):
         start(folder, rank, size, port, 1.0 * index * backward) for index, rank in enumerate(ranks)
     ]
     for process in started:
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
     return folder
 
@@ -124,7 +124,7 @@ def test_a_worker_with_other_data_is_told_so(data, tmp_path):
     save_file(data, tmp_path / "data.safetensors")
     port = free_port()
     started = [start(tmp_path, rank, 2, port, 0.0, f"key {rank}") for rank in range(2)]
-    errors = [process.communicate(timeout=60)[1] for process in started]
+    errors = [process.communicate(timeout=300)[1] for process in started]
     assert [process.returncode for process in started] == [1, 1]
     assert "ConnectionAbortedError: another worker has ended" in errors[0]
     assert "train.workers: worker 1 has other params, images, code, versions or kind" in errors[1]
