@@ -31,6 +31,8 @@ SMALL = {
     "evaluate.importance_samples": 7,
     "evaluate.n_samples": 40,
     "evaluate.n_resamples": 100,
+    "plot.examples": 3,
+    "plot.directions": [["0", "1"]],
     "plot.tsne_points": 40,
     "explorer.points": 40,
     "explorer.anomalies": 10,
@@ -114,7 +116,12 @@ def finish(process, folder):
 def test_emulated_cpus_of_two_vendors_make_the_same_bytes(folder, tmp_path, write_params):
     folders = {cpu: tmp_path / str(cpu) for cpu in (None, *CPUS)}
     processes = {cpu: start(folder, folders[cpu], write_params, cpu=cpu) for cpu in folders}
-    made = {cpu: finish(process, folders[cpu]) for cpu, process in processes.items()}
+    try:
+        made = {cpu: finish(process, folders[cpu]) for cpu, process in processes.items()}
+    finally:
+        for process in processes.values():
+            process.kill()
+            process.wait()
     assert len(made[None]) > 50
     for cpu in CPUS:
         differ = [name for name in made[None] if made[cpu].get(name) != made[None][name]]
