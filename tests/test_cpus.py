@@ -16,7 +16,7 @@ EMULATOR = shutil.which("qemu-x86_64")
 CPUS = ("Haswell-v4", "EPYC-Rome")
 # Sizes of two and three: products of few rows and columns have kernels of their own.
 SMALL = {
-    "run_models": ["conv_autoencoder", "vade"],
+    "run_models": ["conv_autoencoder", "cvae", "vade"],
     "latent_dim": 3,
     "epochs": 2,
     "models.vade.pretraining_epochs": 2,
@@ -43,21 +43,20 @@ from latentlab.arithmetic import put_in_force
 put_in_force("portable")
 import hashlib
 import numpy as np
-from latentlab.mixture import consensus, embedding
+from latentlab.mixture import embedding
 from latentlab.mixture.settings import MixtureSettings
 from latentlab.mixture.space import fit_in_space, in_space
 embedding.EARLY_STEPS = embedding.LATE_STEPS = 20
-consensus.FITS, consensus.N_INIT = 1, 2
-latents = np.random.default_rng(0).normal(size=(200, 5)) + 3 * np.eye(5)[np.arange(200) % 5]
+latents = np.random.default_rng(0).normal(size=(400, 5)) + 3 * np.eye(5)[np.arange(400) % 5]
 for embedding.INTERPOLATED in (1000, 100):
     points = embedding.embed(latents, 10, 0)
     print(hashlib.sha256(points.tobytes()).hexdigest())
 settings = MixtureSettings(
     space="manifold", n_neighbors=10, n_components=5, n_components_grid=None,
-    covariance_type="full", init="kmeans", n_init=1, max_iter=500, reg_covar=0.001,
+    covariance_type="full", init="kmeans", n_init=2, max_iter=500, reg_covar=0.001,
 )
 mixture = fit_in_space(
-    latents, in_space(latents, settings, 0), np.arange(200) % 5,
+    latents, in_space(latents, settings, 0), np.arange(400) % 5,
     classes=5, settings=settings, seed=0,
 )
 print(hashlib.sha256(mixture.predict_proba(latents + 0.1).tobytes()).hexdigest())

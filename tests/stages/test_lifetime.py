@@ -81,7 +81,7 @@ def test_an_interrupt_during_imports_is_one_line(start, stage, slow_import):
     process = start(sys.executable, "-m", f"stages.{stage}", env=slow_import)
     assert process.stdout.readline() == "loading\n"
     os.killpg(process.pid, signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=10)
     assert (output, errors, process.returncode) == ("", f"{LINE}\n", 130)
 
 
@@ -128,7 +128,7 @@ def test_an_interrupt_later_is_one_line_and_leaves_nothing(start, how, tmp_path,
     process = start(sys.executable, "-c", INTERRUPTED, how, output, env=environment)
     assert process.stdout.readline() == "writing\n"
     os.killpg(process.pid, signal.SIGINT)
-    printed, errors = process.communicate(timeout=60)
+    printed, errors = process.communicate(timeout=20)
     assert (printed, errors, process.returncode) == ("", f"{LINE}\n", 130)
     assert [path.name for path in tmp_path.rglob("*")] == ["output", "old"]
 
@@ -140,7 +140,7 @@ def test_a_second_interrupt_does_not_wait(start, tmp_path, environment):
     os.killpg(process.pid, signal.SIGINT)
     time.sleep(0.3)
     os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=10)
     assert (errors, process.returncode) == (f"{LINE}\n", 130)
 
 
@@ -196,7 +196,7 @@ def test_a_stage_whose_dvc_was_killed_before_it_looked_ends(start, slow_import):
     """Its parent is of another process group, as the one is that gets orphans."""
     env = slow_import | {"DVC_STAGE": "train@vae"}
     process = start(sys.executable, "-m", "stages.train", env=env)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=10)
     assert (output, errors, process.returncode) == ("", "", 1)
 
 

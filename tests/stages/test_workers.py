@@ -170,7 +170,7 @@ def test_a_killed_worker_ends_all_with_one_line_and_the_next_run_resumes(place):
     process = place.start(changes=LONG)
     (other,) = place.others(process)
     os.kill(other, signal.SIGKILL)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=20)
     assert (output, process.returncode) == ("", 1)
     assert errors == (
         "error: worker 1 of 2: killed by SIGKILL; run the command again: training goes on from "
@@ -211,7 +211,7 @@ def test_an_interrupt_is_one_line_and_ends_all(place):
     process = place.start(changes=LONG)
     (other,) = place.others(process)
     os.killpg(process.pid, signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=20)
     assert (output, errors, process.returncode) == ("", f"{LINE}\n", 130)
     assert ends_soon(other)
     assert list(place.folder.rglob("*.partial")) == []
@@ -222,7 +222,7 @@ def test_an_interrupt_is_heard_while_others_are_waited_for(place):
     time.sleep(6)
     assert process.poll() is None
     os.killpg(process.pid, signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=20)
     assert (output, errors, process.returncode) == ("", f"{LINE}\n", 130)
 
 
