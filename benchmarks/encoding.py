@@ -14,7 +14,7 @@ from benchmarks.harness import Row, compare
 from benchmarks.models import LATENTS, Products, build
 from latentlab.data.batches import to_pixels
 from latentlab.evaluation.importance import importance_bounds
-from latentlab.latents.encoding import write_latents
+from latentlab.latents.encoding import EncodeTask, write_latents
 from latentlab.randomness import generator
 
 CPU = torch.device("cpu")
@@ -31,15 +31,10 @@ def rows(rounds: int) -> Iterator[Row]:
         with TemporaryDirectory() as folder:
 
             def encode(model=model, folder=folder) -> None:
-                write_latents(
-                    Path(folder),
-                    model,
-                    images,
-                    batch_size=1000,
-                    seed=0,
-                    measure=False,
-                    keep_reconstructions=False,
+                task = EncodeTask(
+                    lambda: model, images, 0, measure=False, keep_reconstructions=False
                 )
+                write_latents(Path(folder), task, batch_size=1000)
 
             @torch.no_grad()
             def bare(model=model) -> None:

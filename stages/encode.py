@@ -11,7 +11,7 @@ from latentlab.digests import DIGESTS, check_digests, write_digests
 from latentlab.engine.base import Setup
 from latentlab.engine.opening import open_engine
 from latentlab.files import replacing
-from latentlab.latents.encoding import EncodeTask, write_latents_of
+from latentlab.latents.encoding import EncodeTask, write_latents
 from latentlab.models.saved import saved_model
 from latentlab.models.settings import ModelInputs
 from latentlab.models.weights import WEIGHTS
@@ -55,14 +55,14 @@ def main(
     with open_engine(setup) as engine, replacing(latents / model) as temporary:
         for name, split in tqdm(splits.items(), desc=model, unit="split", disable=None):
             task = EncodeTask(
-                saved,
+                saved.load,
                 split.images,
                 settings.seed,
                 # Anomaly scores are calibrated on validation, and on train only without it.
                 measure=name != "train" or not len(splits["validation"].images),
                 keep_reconstructions=name in ("test", "anomalies"),
             )
-            write_latents_of(
+            write_latents(
                 temporary / name,
                 task,
                 batch_size=settings.encode.batch_size,

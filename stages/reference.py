@@ -7,9 +7,10 @@ from threadpoolctl import threadpool_limits
 
 from latentlab.data.processed import ImageSplit, read_split
 from latentlab.digests import DIGESTS, check_digests, write_digests
+from latentlab.engine.base import Engine, Setup
+from latentlab.engine.opening import open_engine
 from latentlab.evaluation.classifier import (
     Classifier,
-    Reference,
     classify,
     save_reference,
     train_classifier,
@@ -43,18 +44,27 @@ def main(
     train_split, test_split = read_split(train), read_split(test)
     check_digests(train)
     check_digests(test)
-    with replacing(reference) as temporary, threadpool_limits(settings.threads):
+    device = resolve_device(settings.device)
+    setup = Setup(settings.threads, settings.seed, gpu=device.type == "cuda")
+    with (
+        replacing(reference) as temporary,
+        threadpool_limits(settings.threads),
+        open_engine(setup) as engine,
+    ):
         temporary.mkdir()
         scores: list[Score] = []
         if train_split.classes > 1:
-            scores = compare(temporary, train_split, test_split, settings)
+            scores = compare(temporary, train_split, test_split, settings, engine)
         write_scores(temporary / SCORES, score_table(scores))
         write_digests(temporary, {"train": train / DIGESTS, "test": test / DIGESTS})
 
 
-def compare(folder: Path, train: ImageSplit, test: ImageSplit, settings: Params) -> list[Score]:
+def compare(
+    folder: Path, train: ImageSplit, test: ImageSplit, settings: Params, engine: Engine
+) -> list[Score]:
     """Train the classifier, write it into the folder, and return the scores of the reference."""
-    classifier = Classifier(train.shape, train.classes).to(resolve_device(settings.device))
+    device = resolve_device(settings.device)
+    classifier = Classifier(train.shape, train.classes).to(device)
     train_classifier(
         classifier,
         train.images,
@@ -62,8 +72,7 @@ def compare(folder: Path, train: ImageSplit, test: ImageSplit, settings: Params)
         steps=settings.reference.steps,
         seed=settings.seed,
     )
-    features, predicted = classify(classifier, test.images)
-    save_reference(folder, Reference(classifier, features))
+    features, predicted = save_reference(folder, classifier, test.images, engine=engine)
     chosen = sample_indices(
         len(train.labels), settings.evaluate.n_samples, settings.seed, "train images compared"
     )

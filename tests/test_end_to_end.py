@@ -211,13 +211,17 @@ def test_one_models_setting_reruns_its_chain_only(repository, shell):
 
 
 def test_a_latent_size_changes_every_model(repository, shell):
-    output = shell("dvc", "exp", "run", "-n", "wide", "-S", "latent_dim=48", cwd=repository)
+    # Few epochs: what runs again is seen by then.
+    changes = ("-S", "latent_dim=48", "-S", "epochs=2")
+    output = shell("dvc", "exp", "run", "-n", "wide", *changes, cwd=repository)
     assert "Running stage 'preprocess'" not in output
     assert "Running stage 'reference'" not in output
     changes = json.loads(shell("dvc", "metrics", "diff", "--json", cwd=repository))
     assert set(changes) == {f"metrics/{name}.json" for name in MODELS}
     for change in changes.values():
         assert change["reconstruction.mse"]["diff"] != 0
+    for name in MODELS:
+        assert np.load(repository / f"data/latents/{name}/test/mean.npy").shape[1] == 48
     assert "latent_dim" in shell("dvc", "params", "diff", cwd=repository)
     plots = json.loads(shell("dvc", "plots", "diff", "HEAD", "wide", "--json", cwd=repository))
     assert not plots.get("errors")

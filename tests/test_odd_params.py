@@ -16,7 +16,7 @@ from ruamel.yaml.error import YAMLError
 from latentlab import limits
 from latentlab.errors import LatentlabError
 from latentlab.latents.arrays import read_latents
-from latentlab.latents.encoding import write_latents
+from latentlab.latents.encoding import EncodeTask, write_latents
 from latentlab.limits import check_machine, check_mixture, check_training
 from latentlab.mixture.fitting import fit_mixture
 from latentlab.models.initialization import initialize
@@ -211,12 +211,14 @@ def run_small(params: Params, folder) -> None:
         assert len(list(fit(network, pairs, pairs, plan))) == 2
         write_latents(
             folder / name,
-            network,
-            images,
+            EncodeTask(
+                lambda network=network: network,
+                images,
+                params.seed,
+                measure=True,
+                keep_reconstructions=True,
+            ),
             batch_size=min(params.encode.batch_size, 60),
-            seed=params.seed,
-            measure=True,
-            keep_reconstructions=True,
         )
         means = read_latents(folder / name, 60).mean
         check_mixture(params.gmm, params.gmm.n_components or CLASSES, means.shape[1], GIB // 4)

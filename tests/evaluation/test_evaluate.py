@@ -17,7 +17,7 @@ from latentlab.evaluation.evaluate import evaluate
 from latentlab.evaluation.importance import importance_bounds
 from latentlab.evaluation.probes import neighbor_probe
 from latentlab.latents.arrays import read_latents
-from latentlab.latents.encoding import write_latents
+from latentlab.latents.encoding import EncodeTask, write_latents
 from latentlab.mixture.fitting import fit_mixture
 from latentlab.models.registry import build_model
 from latentlab.models.settings import ModelInputs
@@ -52,15 +52,14 @@ def open_run(splits, params, tmp_path):
         latents = {}
         for split, images in splits.items():
             folder = tmp_path / name / split
-            write_latents(
-                folder,
-                model,
+            task = EncodeTask(
+                lambda: model,
                 images.images,
-                batch_size=32,
-                seed=0,
+                0,
                 measure=split != "train",
                 keep_reconstructions=True,
             )
+            write_latents(folder, task, batch_size=32)
             latents[split] = read_latents(folder)
         settings = params.gmm.model_copy(update={"n_init": 1})
         train = splits["train"].labels

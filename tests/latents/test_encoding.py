@@ -15,7 +15,6 @@ from latentlab.latents.encoding import (
     decode,
     encode,
     write_latents,
-    write_latents_of,
 )
 from latentlab.models.registry import build_model
 from latentlab.models.saved import saved_model
@@ -26,13 +25,9 @@ from latentlab.randomness import image_rng
 
 
 def encoded(model, images, folder, **changes):
-    arguments = {
-        "batch_size": 7,
-        "seed": 0,
-        "measure": True,
-        "keep_reconstructions": True,
-    } | changes
-    write_latents(folder, model, images, **arguments)
+    batch_size = changes.pop("batch_size", 7)
+    options = {"seed": 0, "measure": True, "keep_reconstructions": True} | changes
+    write_latents(folder, EncodeTask(lambda: model, images, **options), batch_size=batch_size)
     return read_latents(folder)
 
 
@@ -192,7 +187,11 @@ def on_disk(params, vae, images, labels, tmp_path):
     inputs = ModelInputs((1, 8, 8), 4, "unit", 4)
     saved = saved_model(params.models["vae"], inputs, tmp_path / "weights.safetensors", "cpu")
     return EncodeTask(
-        saved, read_split(tmp_path / "test").images, 0, measure=True, keep_reconstructions=True
+        saved.load,
+        read_split(tmp_path / "test").images,
+        0,
+        measure=True,
+        keep_reconstructions=True,
     )
 
 
@@ -204,14 +203,14 @@ def test_an_engine_writes_the_bytes_of_the_model_in_hand(on_disk, vae, images, t
     encoded(vae, images, tmp_path / "in_hand")
     with closing(PoolEngine(2, Setup(threads=1, seed=0))) as pool:
         for name, engine in {"local": LocalEngine(), "pool": pool}.items():
-            write_latents_of(tmp_path / name, on_disk, batch_size=7, engine=engine)
+            write_latents(tmp_path / name, on_disk, batch_size=7, engine=engine)
             assert bytes_of(tmp_path / name) == bytes_of(tmp_path / "in_hand")
             bare = on_disk._replace(measure=False, keep_reconstructions=False)
-            write_latents_of(tmp_path / f"{name} bare", bare, batch_size=7, engine=engine)
+            write_latents(tmp_path / f"{name} bare", bare, batch_size=7, engine=engine)
             assert bytes_of(tmp_path / f"{name} bare").keys() == {"mean.npy", "log_var.npy"}
 
 
 def test_weights_that_change_while_tasks_run_are_refused(on_disk, tmp_path):
     (tmp_path / "weights.safetensors").write_bytes(b"other")
     with pytest.raises(LatentlabError, match=r"weights\.safetensors: changed while it was in use"):
-        write_latents_of(tmp_path / "out", on_disk, batch_size=7, engine=LocalEngine())
+        write_latents(tmp_path / "out", on_disk, batch_size=7, engine=LocalEngine())

@@ -6,8 +6,10 @@ from latentlab.errors import LatentlabError
 from latentlab.models.layers import Linear, feature_shape
 
 
-@pytest.mark.parametrize("rows", [1, 3, 4, 70])
-@pytest.mark.parametrize(("inputs", "outputs"), [(2, 30), (30, 2), (3, 5), (40, 50)])
+@pytest.mark.parametrize("rows", [1, 3, 4, 70, 200])
+@pytest.mark.parametrize(
+    ("inputs", "outputs"), [(2, 30), (30, 2), (3, 5), (40, 50), (256, 10), (30, 301), (200, 256)]
+)
 def test_a_padded_layer_is_the_layer(rows, inputs, outputs):
     """Outputs and all gradients are those of PyTorch's own."""
     ours, theirs = Linear(inputs, outputs), nn.Linear(inputs, outputs)
@@ -17,7 +19,7 @@ def test_a_padded_layer_is_the_layer(rows, inputs, outputs):
     for layer, values in ((ours, first), (theirs, second)):
         made = layer(values)
         assert made.shape == (rows, outputs)
-        made.square().sum().backward()
+        made.square().mean().backward()
     torch.testing.assert_close(ours(first), theirs(second))
     torch.testing.assert_close(first.grad, second.grad)
     torch.testing.assert_close(ours.weight.grad, theirs.weight.grad)

@@ -9,7 +9,7 @@ from torch import nn
 
 from latentlab.errors import LatentlabError
 from latentlab.latents.arrays import read_latents
-from latentlab.latents.encoding import decode, write_latents
+from latentlab.latents.encoding import EncodeTask, decode, write_latents
 from latentlab.models import registry
 from latentlab.models.base import ImageModel, Losses, Posterior
 from latentlab.models.settings import ModelInputs, ModelSettings
@@ -96,9 +96,8 @@ def test_a_kind_from_outside_is_validated_trained_and_encoded(toy, images, tmp_p
     save_weights(model, tmp_path / "w.safetensors")
 
     loaded = registry.load_model(settings, inputs, tmp_path / "w.safetensors", CPU)
-    write_latents(
-        tmp_path, loaded, images, batch_size=20, seed=0, measure=True, keep_reconstructions=True
-    )
+    task = EncodeTask(lambda: loaded, images, 0, measure=True, keep_reconstructions=True)
+    write_latents(tmp_path, task, batch_size=20)
     latents = read_latents(tmp_path, 48)
     np.testing.assert_allclose(latents.log_var, -2)
     assert latents.kl is not None

@@ -100,6 +100,24 @@ def in_order(
     yield from zip(parts, labels.split(batch_size), strict=True)
 
 
+def batch_rows(count: int, shape: tuple[int, ...], batch_size: int) -> Iterator[range]:
+    """Rows of each batch, in order, for tasks of an engine; the last one may be smaller.
+
+    No images give one empty batch, so that results computed from it have the right shapes.
+
+    Args:
+        count: Number of images.
+        shape: Of an image.
+        batch_size: Images per batch; of very large images fewer, as fit into ``memory.CHUNK``.
+
+    Example:
+        >>> list(batch_rows(5, (1, 28, 28), 2))
+        [range(0, 2), range(2, 4), range(4, 5)]
+    """
+    rows = rows_at_once(FLOAT32 * math.prod(shape), batch_size)
+    return (range(start, min(count, start + rows)) for start in range(0, max(1, count), rows))
+
+
 def pad_batch(batch: Tensor, shape: Shape) -> Tensor:
     """Repeat the last row of a small batch until there are 64 rows.
 

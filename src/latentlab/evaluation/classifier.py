@@ -1,7 +1,7 @@
 """The reference classifier: a small network of a data set's own classes, for its features."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import NamedTuple, final
@@ -12,15 +12,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from latentlab.arrays import Float32s, Integers, Shape
-from latentlab.data.batches import in_order, pad_batch, place, shuffled, to_pixels
+from latentlab.data.batches import batch_rows, pad_batch, place, shuffled, to_pixels
 from latentlab.data.processed import ImageSplit
+from latentlab.digests import file_digest
+from latentlab.engine.base import LOCAL, Engine
 from latentlab.errors import LatentlabError
 from latentlab.files import REMEDY, read_array, write_array
-from latentlab.memory import FLOAT32, rows_at_once
 from latentlab.models import layers
 from latentlab.models.weights import load_weights, save_weights
 from latentlab.randomness import generator
-from latentlab.shards import ImageArray, Shards
+from latentlab.shards import ImageArray
 
 WEIGHTS = "classifier.safetensors"
 FEATURES = "features.npy"
@@ -85,10 +86,34 @@ class Reference(NamedTuple):
     features: Float32s
 
 
-def save_reference(folder: Path, reference: Reference) -> None:
-    """Write the classifier's weights and its features of the test images."""
-    save_weights(reference.classifier, folder / WEIGHTS)
-    write_array(folder / FEATURES, reference.features)
+def save_reference(
+    folder: Path, classifier: Classifier, images: ImageArray, *, engine: Engine = LOCAL
+) -> Classified:
+    """Write the classifier's weights and its features of the test images.
+
+    Args:
+        folder: Where they go; it exists.
+        classifier: Trained.
+        images: Test images, bytes of shape ``(N, C, H, W)``.
+        engine: Computes the features.
+
+    Returns:
+        The features, and the most probable classes.
+    """
+    channels, height, width = images.shape[1:]
+    weights, classes = folder / WEIGHTS, classifier.head.out_features
+    save_weights(classifier, weights)
+    load = partial(
+        load_classifier,
+        weights,
+        file_digest(weights),
+        (channels, height, width),
+        classes,
+        classifier.device,
+    )
+    found = classify(classifier, images, load=load, engine=engine)
+    write_array(folder / FEATURES, found.features)
+    return found
 
 
 def load_reference(
@@ -150,24 +175,60 @@ def train_classifier(
         optimizer.step()
 
 
-@torch.no_grad()
-def classify(classifier: Classifier, images: ImageArray | Float32s) -> Classified:
+@lru_cache(maxsize=1)
+def load_classifier(
+    weights: Path, sha256: str, shape: Shape, classes: int, device: torch.device
+) -> Classifier:
+    """A trained classifier by its file, for worker processes; the one of the last call is kept.
+
+    Args:
+        weights: File written by ``save_weights``.
+        sha256: Digest of that file, by which another classifier at its place is told apart.
+        shape: Channels, height and width of an image.
+        classes: Number of classes.
+        device: Where to compute.
+
+    Raises:
+        LatentlabError: If the file has changed or is damaged, or if it is of another data set.
+    """
+    if file_digest(weights) != sha256:
+        raise LatentlabError(f"{weights}: changed while it was in use; {REMEDY}")
+    classifier = Classifier(shape, classes).to(device)
+    load_weights(classifier, weights)
+    return classifier
+
+
+def classify(
+    classifier: Classifier,
+    images: ImageArray | Float32s,
+    *,
+    load: Callable[[], Classifier] | None = None,
+    engine: Engine = LOCAL,
+) -> Classified:
     """Features and most probable classes of images.
 
     Args:
         classifier: Trained.
         images: Bytes, or floats in ``[0, 1]``, shape ``(N, C, H, W)``.
+        load: Returns the same classifier, for an engine of other processes.
+        engine: Computes the batches, each a task.
     """
-    classifier.eval()
-    device, features, classes = classifier.device, [], []
-    tensor = images if isinstance(images, Shards) else torch.from_numpy(np.asarray(images))
-    channels, height, width = images.shape[1:]
-    shape = channels, height, width
-    rows = rows_at_once(FLOAT32 * math.prod(shape), BATCH_IN_ORDER)
-    for batch, _ in in_order(tensor, torch.zeros(len(tensor)), rows):
-        padded, is_bytes = pad_batch(batch, shape), batch.dtype == torch.uint8
-        found = classifier(to_pixels(padded, "unit", device) if is_bytes else padded.to(device))
-        found = found[: len(batch)]
-        features.append(found.cpu())
-        classes.append(classifier.head(found).argmax(1).cpu())
-    return Classified(torch.cat(features).numpy(), torch.cat(classes).numpy())
+    task = partial(_classify_rows, load or (lambda: classifier), images)
+    batches = batch_rows(len(images), images.shape[1:], BATCH_IN_ORDER)
+    features, classes = zip(*engine.map(task, batches), strict=True)
+    return Classified(np.concatenate(features), np.concatenate(classes))
+
+
+@torch.no_grad()
+def _classify_rows(
+    load: Callable[[], Classifier], images: ImageArray | Float32s, rows: range
+) -> Classified:
+    classifier = load().eval()
+    batch = torch.from_numpy(np.ascontiguousarray(images[rows.start : rows.stop]))
+    channels, height, width = batch.shape[1:]
+    padded = pad_batch(batch, (channels, height, width))
+    is_bytes = batch.dtype == torch.uint8
+    pixels = to_pixels(padded, "unit", classifier.device) if is_bytes else padded
+    features = classifier(pixels.to(classifier.device))[: len(batch)]
+    classes = classifier.head(features).argmax(1)
+    return Classified(features.cpu().numpy(), classes.cpu().numpy())

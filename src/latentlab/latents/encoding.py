@@ -1,7 +1,7 @@
 """Images through a trained model, one batch at a time: encode, decode and measure the errors."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -11,46 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latentlab.arrays import NO_CLASS, Bytes, Float32s, Floats, Shape
-from latentlab.data.batches import in_order, pad_batch, to_pixels
-from latentlab.engine.base import Engine
+from latentlab.arrays import NO_CLASS, Bytes, Float32s, Floats
+from latentlab.data.batches import batch_rows, in_order, pad_batch, to_pixels
+from latentlab.engine.base import LOCAL, Engine
 from latentlab.latents.arrays import Latents
 from latentlab.memory import FLOAT32, rows_at_once
 from latentlab.models.base import ImageModel
-from latentlab.models.saved import SavedModel
 from latentlab.randomness import image_rng
 from latentlab.shard_writer import ShardWriter
 from latentlab.shards import ImageArray
-
-
-def write_latents(
-    folder: Path,
-    model: ImageModel,
-    images: ImageArray,
-    *,
-    batch_size: int,
-    seed: int,
-    measure: bool,
-    keep_reconstructions: bool,
-) -> None:
-    """Encode a split and write the arrays of ``Latents``, one ``.npy`` file or more each.
-
-    Memory is bounded by the batch: arrays grow on disk.
-
-    Args:
-        folder: Where the arrays go.
-        model: Trained.
-        images: uint8, shape ``(N, C, H, W)``; rows of the arrays keep their order.
-        batch_size: Images per batch; of very large images fewer, as fit into ``memory.CHUNK``.
-        seed: Of the posterior samples that are decoded for the reconstruction loss.
-        measure: Whether to decode too, and to write the errors and the KL of each image.
-        keep_reconstructions: Whether to write ``reconstructions`` too, if decoded.
-    """
-    encoded = (
-        encode(model, images[rows.start : rows.stop], seed=seed, measure=measure)
-        for rows in _batches(len(images), model.shape, batch_size)
-    )
-    _write(folder, encoded, len(images), keep_reconstructions)
 
 
 @final
@@ -58,55 +27,40 @@ class EncodeTask(NamedTuple):
     """What a worker needs to encode rows of a split.
 
     Attributes:
-        model: Trained.
-        images: Of the split; small where they are on disk.
-        seed: As in ``write_latents``.
-        measure: As in ``write_latents``.
-        keep_reconstructions: As in ``write_latents``.
+        load: Returns the trained model; called where rows are encoded, and sent there by a pool.
+        images: Of the split, uint8, shape ``(N, C, H, W)``; small where they are on disk.
+        seed: Of the posterior samples that are decoded for the reconstruction loss.
+        measure: Whether to decode too, and to write the errors and the KL of each image.
+        keep_reconstructions: Whether to write ``reconstructions`` too, if decoded.
     """
 
-    model: SavedModel
+    load: Callable[[], ImageModel]
     images: ImageArray
     seed: int
     measure: bool
     keep_reconstructions: bool
 
 
-def write_latents_of(folder: Path, task: EncodeTask, *, batch_size: int, engine: Engine) -> None:
-    """As ``write_latents``, with the batches of a split computed by an engine.
+def write_latents(
+    folder: Path, task: EncodeTask, *, batch_size: int, engine: Engine = LOCAL
+) -> None:
+    """Encode a split and write the arrays of ``Latents``, one ``.npy`` file or more each.
+
+    Memory is bounded by the batch: arrays grow on disk, and rows keep their order.
 
     Args:
         folder: Where the arrays go.
         task: What is encoded, and how.
-        batch_size: As in ``write_latents``; a batch is a task of the engine.
-        engine: Computes the batches.
+        batch_size: Images per batch; of very large images fewer, as fit into ``memory.CHUNK``.
+        engine: Computes the batches, each a task.
     """
-    batches = _batches(len(task.images), task.model.inputs.shape, batch_size)
-    encoded = engine.map(partial(_encode_rows, task), batches)
-    _write(folder, encoded, len(task.images), task.keep_reconstructions)
-
-
-def _encode_rows(task: EncodeTask, rows: range) -> Latents:
-    images = task.images[rows.start : rows.stop]
-    found = encode(task.model.load(), images, seed=task.seed, measure=task.measure)
-    return found if task.keep_reconstructions else found._replace(reconstructions=None)
-
-
-def _batches(count: int, shape: Shape, batch_size: int) -> Iterator[range]:
-    """Rows of each batch; without images one empty batch, whose arrays have the right shapes."""
-    rows = rows_at_once(FLOAT32 * math.prod(shape), batch_size)
-    return (range(start, min(count, start + rows)) for start in range(0, max(1, count), rows))
-
-
-def _write(
-    folder: Path, batches: Iterable[Latents], count: int, keep_reconstructions: bool
-) -> None:
-    """Write the arrays of all batches in order, as they come."""
+    count = len(task.images)
+    batches = batch_rows(count, task.images.shape[1:], batch_size)
     writers: dict[str, ShardWriter] = {}
     with ExitStack() as files:
-        for latents in batches:
+        for latents in engine.map(partial(_encode_rows, task), batches):
             for name, values in latents._asdict().items():
-                if values is None or (name == "reconstructions" and not keep_reconstructions):
+                if values is None:
                     continue
                 if name not in writers:
                     writer = ShardWriter(
@@ -114,6 +68,12 @@ def _write(
                     )
                     writers[name] = files.enter_context(writer)
                 writers[name].write(values)
+
+
+def _encode_rows(task: EncodeTask, rows: range) -> Latents:
+    images = task.images[rows.start : rows.stop]
+    found = encode(task.load(), images, seed=task.seed, measure=task.measure)
+    return found if task.keep_reconstructions else found._replace(reconstructions=None)
 
 
 @torch.no_grad()

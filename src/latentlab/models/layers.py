@@ -7,9 +7,11 @@ an odd side needs, so that any size comes back exactly.
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import final
+from typing import Any, final
 
+import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from latentlab.arrays import Shape
@@ -30,14 +32,51 @@ ACTIVATIONS: dict[Activation, type[nn.Module]] = {
 # threads; below, it has code paths of its own for each vendor.
 MIN_ROWS = 4
 MIN_FEATURES = 24
+# Sums of 193 to 383 products are cut in two, at other places on AMD's CPUs than on Intel's.
+CUT = range(193, 384)
+
+
+def product(added: Tensor | None, left: Tensor, right: Tensor) -> Tensor:
+    """``left @ right``, plus what is added to each row, alike on all CPUs.
+
+    Args:
+        added: Shape ``(N,)``; ``None`` for nothing.
+        left: Shape ``(M, K)``.
+        right: Shape ``(K, N)``.
+
+    Returns:
+        Shape ``(M, N)``.
+    """
+    half = left.shape[1] // 2 if left.shape[1] in CUT else left.shape[1]
+    first, second = left[:, :half], right[:half]
+    made = first @ second if added is None else torch.addmm(added, first, second)
+    if half < left.shape[1]:
+        made.addmm_(left[:, half:], right[half:])
+    return made
+
+
+class _LinearInHalves(torch.autograd.Function):
+    """A linear map, of which each of the three products is cut in halves where MKL would do it."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(rows, weight)
+        return product(bias, rows, weight.t())
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+        rows, weight = ctx.saved_tensors
+        of_rows = product(None, gradient, weight) if ctx.needs_input_grad[0] else None
+        return of_rows, product(None, gradient.t(), rows), gradient.sum(0)
 
 
 @final
 class Linear(nn.Linear):
     """``nn.Linear`` whose results, and gradients, do not depend on the vendor of the CPU.
 
-    A product with few rows or features is padded with zeros, which leaves it the same but for
-    the last bits.
+    Few rows or features are padded with zeros, and sums that MKL would cut in two are cut here,
+    which leaves results the same but for the last bits. In bfloat16 it is ``nn.Linear``.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -45,9 +84,14 @@ class Linear(nn.Linear):
         columns = max(0, MIN_FEATURES - self.in_features)
         outputs = max(0, MIN_FEATURES - self.out_features)
         rows = max(0, MIN_ROWS - len(input))
+        sizes = (self.in_features, self.out_features, len(input))
+        linear = functional.linear
+        if any(size in CUT for size in sizes) and not torch.is_autocast_enabled(input.device.type):
+            linear = _LinearInHalves.apply
         if rows == columns == outputs == 0:
-            return super().forward(input)
-        padded = functional.linear(
+            mapped: Tensor = linear(input, self.weight, self.bias)
+            return mapped
+        padded = linear(
             functional.pad(input, (0, columns, 0, rows)),
             functional.pad(self.weight, (0, columns, 0, outputs)),
             functional.pad(self.bias, (0, outputs)),
