@@ -50,7 +50,7 @@ def main(
     for folder in folders.values():
         check_digests(folder)
     weights = models / model / WEIGHTS
-    saved = saved_model(settings.model(model), inputs, weights, settings.device)
+    saved = saved_model(settings.model(model), inputs, weights, device)
     setup = Setup(settings.threads, settings.seed, gpu=device.type == "cuda")
     with open_engine(setup) as engine, replacing(latents / model) as temporary:
         for name, split in tqdm(splits.items(), desc=model, unit="split", disable=None):

@@ -58,7 +58,7 @@ def main(
         settings.model(model),
         ModelInputs(shape, settings.latent_dim, settings.pixel_range, len(names)),
         models / model / WEIGHTS,
-        settings.device,
+        device,
     )
     opened = open_run(
         model, processed=folders, about=about, latents=latents, models=models, model=saved.load()

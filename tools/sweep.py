@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from functools import partial
+from hashlib import sha256
 from itertools import product
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -44,8 +45,8 @@ ARRAY = """\
 #!/bin/bash
 #SBATCH --job-name={name}
 #SBATCH --array=0-{last}
-#SBATCH --cpus-per-task={threads}
-#SBATCH --output=.sweep/%x-%a.out
+#SBATCH --cpus-per-task={cores}
+#SBATCH --output={output}
 # Each task runs one experiment of the sweep. The folder must be on a disk that all nodes share.
 set -euo pipefail
 cd {root}
@@ -88,7 +89,8 @@ def tasks(name: str, settings: Sequence[str]) -> list[Task]:
     """Every combination of the values of each setting, in order.
 
     Args:
-        name: Each experiment is called this and its number.
+        name: Each experiment is called this and a digest of its settings, by which
+            another sweep, or another order of values, knows it again.
         settings: Such as ``latent_dim=8,16``.
 
     Raises:
@@ -104,11 +106,15 @@ def tasks(name: str, settings: Sequence[str]) -> list[Task]:
         choices.append([f"{key}={value}" for value in split_values(values)])
     if not choices:
         raise LatentlabError("nothing varies; give -S key=value,value once or more")
-    return [Task(f"{name}-{i}", each) for i, each in enumerate(product(*choices))]
+    return [Task(f"{name}-{_digest(each)}", each) for each in product(*choices)]
+
+
+def _digest(overrides: Sequence[str]) -> str:
+    return sha256("\n".join(sorted(overrides)).encode()).hexdigest()[:8]
 
 
 def run_task(root: Path, task: Task) -> str:
-    """Run one experiment in a clone, and bring it into the repository.
+    """Run one experiment in a clone of this commit, and bring it into the repository.
 
     Args:
         root: Of the repository.
@@ -117,17 +123,27 @@ def run_task(root: Path, task: Task) -> str:
     Returns:
         What went wrong, on one line; empty if nothing did.
     """
+    try:
+        return _run_task(root, task)
+    except (LatentlabError, OSError) as error:
+        return f"{task.name}: {one_line(str(error))}"
+
+
+def _run_task(root: Path, task: Task) -> str:
     # On another machine too: the commands of this environment, whose stages need no engine.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     alone = os.environ | {ENGINE: "local"}
     clone, log = root / CLONES / task.name, root / CLONES / f"{task.name}.log"
-    if not (clone / ".git").exists():
+    if not (clone / ".git").exists() or _head(clone) != _head(root):
         shutil.rmtree(clone, ignore_errors=True)
         output_of(["git", "clone", "--quiet", "--shared", str(root), str(clone)], root)
         cache = output_of(["dvc", "cache", "dir"], root).stdout.decode().strip()
         output_of(["dvc", "cache", "dir", "--local", cache], clone)
+    elif task.name in finished(clone):
+        # It was killed after its end, and before the repository had it.
+        return _brought(clone, task.name)
     changes = [word for each in task.overrides for word in ("-S", each)]
-    command = ["dvc", "exp", "run", "--force", "--name", task.name, *changes]
+    command = ["dvc", "exp", "run", "--name", task.name, *changes]
     for attempt in range(ATTEMPTS):
         # What a run that was killed has left: the experiment's params, and locks.
         git(clone, "checkout", "--quiet", "--force", "HEAD")
@@ -137,15 +153,24 @@ def run_task(root: Path, task: Task) -> str:
                 command, cwd=clone, env=alone, stdout=file, stderr=subprocess.STDOUT, check=False
             ).returncode
         if status == 0:
-            # Data are in the shared cache already; git takes the rest.
-            output_of(["dvc", "exp", "push", "--no-cache", "origin", task.name], clone)
-            shutil.rmtree(clone, ignore_errors=True)
-            return ""
+            return _brought(clone, task.name)
         said = log.read_text(encoding="utf-8", errors="replace").strip()
         if status > 0 and not KILLED.search(said.rpartition("\nERROR")[2]):
             break
     last = one_line(said.splitlines()[-1]) if said else f"status {status}"
     return f"{task.name}: {last} (all of it: {log})"
+
+
+def _head(repository: Path) -> bytes:
+    return git(repository, "rev-parse", "HEAD").stdout
+
+
+def _brought(clone: Path, name: str) -> str:
+    """Bring an experiment from its clone into the repository; nothing went wrong."""
+    # Data are in the shared cache already; git takes the rest.
+    output_of(["dvc", "exp", "push", "--no-cache", "origin", name], clone)
+    shutil.rmtree(clone, ignore_errors=True)
+    return ""
 
 
 def finished(root: Path) -> set[str]:
@@ -197,12 +222,16 @@ def table(root: Path, chosen: Sequence[Task]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def array_script(root: Path, name: str, settings: Sequence[str], count: int, threads: int) -> str:
-    """A script for ``sbatch`` that runs each experiment as a task of a job array."""
+def array_script(root: Path, name: str, settings: Sequence[str], count: int, cores: int) -> str:
+    """A script for ``sbatch`` that runs each experiment as a task of a job array.
+
+    SLURM creates no folder for its logs: ``.sweep`` has to be there.
+    """
     return ARRAY.format(
         name=name,
         last=count - 1,
-        threads=threads,
+        cores=cores,
+        output=shlex.quote(str(root / CLONES / "%x-%a.out")),
         root=shlex.quote(str(root)),
         python=shlex.quote(sys.executable),
         settings=" ".join(f"-S {shlex.quote(each)}" for each in settings),
@@ -211,7 +240,7 @@ def array_script(root: Path, name: str, settings: Sequence[str], count: int, thr
 
 def main(
     settings: Annotated[list[str], typer.Option("-S", help="key=value,value; more than once.")],
-    name: Annotated[str, typer.Option(help="Experiments are called this and a number.")] = "sweep",
+    name: Annotated[str, typer.Option(help="Experiments are called this and a digest.")] = "sweep",
     workers: Annotated[
         int | None, typer.Option(min=1, help="Experiments at a time; default: cores by threads.")
     ] = None,
@@ -226,9 +255,11 @@ def main(
             f"--name: found {quoted(name)}; allowed: lower-case letters, digits, - and _"
         )
     chosen = tasks(name, settings)
-    threads = load_params(ROOT / "params.yaml").threads
+    params = load_params(ROOT / "params.yaml")
+    cores = params.threads * params.train.workers
     if slurm is not None:
-        slurm.write_text(array_script(ROOT, name, settings, len(chosen), threads), "utf-8")
+        (ROOT / CLONES).mkdir(exist_ok=True)
+        slurm.write_text(array_script(ROOT, name, settings, len(chosen), cores), "utf-8")
         print(f"{slurm}: {len(chosen)} tasks; submit it with sbatch")
         return
     if only is not None:
@@ -239,7 +270,7 @@ def main(
         print("changes that are not committed have no part in these experiments", file=sys.stderr)
     have = finished(ROOT)
     waiting = [task for task in chosen if task.name not in have]
-    workers = workers or max(1, usable_cores() // threads)
+    workers = workers or max(1, usable_cores() // cores)
     failures = []
     for number, (task, failure) in enumerate(run_all(ROOT, waiting, workers), start=1):
         failures += [failure] if failure else []

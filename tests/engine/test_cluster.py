@@ -126,3 +126,21 @@ def test_an_address_without_ray_is_refused_in_one_line(monkeypatch):
     ):
         list(engine.map(tasks.doubled, range(9)))
     assert "\n" not in str(error.value)
+
+
+def test_a_ray_of_another_version_is_refused_in_one_line(monkeypatch):
+    ray = pytest.importorskip("ray")
+
+    def init(**options):
+        raise RuntimeError("Version mismatch: The cluster was started with:\n    Ray: 1.0")
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setenv(ENGINE, "ray:auto")
+    with (
+        closing(RayEngine("auto", Setup())) as engine,
+        pytest.raises(
+            LatentlabError, match=r"cannot be joined .Version mismatch.* Ray: 1\.0"
+        ) as error,
+    ):
+        list(engine.map(tasks.doubled, range(9)))
+    assert "\n" not in str(error.value)

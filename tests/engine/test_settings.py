@@ -96,9 +96,11 @@ def test_a_name_wins(monkeypatch):
         assert engine.address == "10.0.0.1:6379"
 
 
-@pytest.mark.parametrize(("cpus", "processes"), [(8, 4), (1, 1)])
-def test_a_pool_has_as_many_processes_as_the_cpus_allow(cpus, processes, monkeypatch):
+@pytest.mark.parametrize(
+    ("cpus", "gpu", "processes"), [(8, False, 4), (1, False, 1), (8, True, 1)]
+)
+def test_a_pool_has_as_many_processes_as_cpus_or_the_gpu_allow(cpus, gpu, processes, monkeypatch):
     monkeypatch.setenv(ENGINE, "pool")
     monkeypatch.setattr("latentlab.engine.opening.usable_cores", lambda: cpus)
-    with open_engine(Setup(threads=2)) as engine:
+    with open_engine(Setup(threads=2, gpu=gpu)) as engine:
         assert engine.processes == processes

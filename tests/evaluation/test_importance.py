@@ -149,7 +149,7 @@ def test_a_pool_computes_the_bits_of_this_process(params, tmp_path):
     settings = params.models["vae"].model_copy(update={"loss": "gaussian"})
     path = tmp_path / "weights.safetensors"
     save_weights(build_model(settings, inputs), path)
-    saved = saved_model(settings, inputs, path, "cpu")
+    saved = saved_model(settings, inputs, path, torch.device("cpu"))
     images = np.random.default_rng(0).integers(0, 256, (50, 1, 8, 8), dtype=np.uint8)
     one = bounds(saved.load(), images, 60)
     with closing(PoolEngine(2, Setup(threads=1, seed=0))) as pool:

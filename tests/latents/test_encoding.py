@@ -23,6 +23,8 @@ from latentlab.models.weights import save_weights
 from latentlab.pixels import to_range
 from latentlab.randomness import image_rng
 
+CPU = torch.device("cpu")
+
 
 def encoded(model, images, folder, **changes):
     batch_size = changes.pop("batch_size", 7)
@@ -185,7 +187,7 @@ def on_disk(params, vae, images, labels, tmp_path):
     )  # fmt: skip
     save_weights(vae, tmp_path / "weights.safetensors")
     inputs = ModelInputs((1, 8, 8), 4, "unit", 4)
-    saved = saved_model(params.models["vae"], inputs, tmp_path / "weights.safetensors", "cpu")
+    saved = saved_model(params.models["vae"], inputs, tmp_path / "weights.safetensors", CPU)
     return EncodeTask(
         saved.load,
         read_split(tmp_path / "test").images,

@@ -26,6 +26,11 @@ def test_a_padded_layer_is_the_layer(rows, inputs, outputs):
     torch.testing.assert_close(ours.bias.grad, theirs.bias.grad)
 
 
+def test_what_are_no_rows_is_refused():
+    with pytest.raises(ValueError, match=r"found shape \(2, 5, 10\); give rows, shape \(B, 10\)"):
+        Linear(10, 8)(torch.randn(2, 5, 10))
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_row_does_not_depend_on_the_rows_beside_it(threads):
     torch.set_num_threads(threads)

@@ -3,13 +3,23 @@
 import subprocess
 import sys
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 
 from latentlab.errors import LatentlabError
 from tests.engine.cluster import two_machines
 from tools import sweep
-from tools.sweep import Task, array_script, finished, run_all, split_values, table, tasks
+from tools.sweep import (
+    Task,
+    array_script,
+    finished,
+    run_all,
+    run_task,
+    split_values,
+    table,
+    tasks,
+)
 
 STAGE = """\
 import json, os, signal, sys
@@ -17,24 +27,34 @@ from pathlib import Path
 from ruamel.yaml import YAML
 params = YAML(typ="safe").load(open("params.yaml"))
 marks = Path({marks!r})
-mark = marks / f"{{params['seed']}}-{{params['size']}}"
+mark = marks / f"{{params['seed']}}-{{params['width']}}"
 first = not mark.exists()
 with mark.open("a") as file:
     file.write("started\\n")
-if params["seed"] == 2 and params["size"] == 20 and first:
+if params["seed"] == 2 and params["width"] == 20 and first:
     os.kill(os.getppid() if {parent} else os.getpid(), signal.SIGKILL)
 if params["seed"] == 99:
     sys.exit("error: seed: found 99; allowed: less")
 Path("metrics").mkdir(exist_ok=True)
-figure = params["seed"] + params["size"] / 100
+figure = params["seed"] + params["width"] / 100
 Path("metrics/m.json").write_text(json.dumps({{"group": {{"figure": figure}}}}))
+"""
+PREPARE = """\
+from pathlib import Path
+with (Path({marks!r}) / "prepared").open("a") as file:
+    file.write("started\\n")
+Path("prepared.txt").write_text("ready")
 """
 PIPELINE = """\
 stages:
+  prepare:
+    cmd: {python} prepare.py
+    deps: [prepare.py]
+    outs: [prepared.txt]
   work:
     cmd: {python} stage.py
-    deps: [stage.py]
-    params: [seed, size]
+    deps: [stage.py, prepared.txt]
+    params: [seed, width]
     metrics:
     - metrics/m.json:
         cache: false
@@ -59,10 +79,11 @@ def repository(tmp_path, environment, monkeypatch):
         call(folder, "git", "config", "user.name", "Test")
         call(folder, "git", "config", "user.email", "test@example.com")
         call(folder, "dvc", "init", "-q")
-        (folder / "params.yaml").write_text("seed: 0\nsize: 5\n")
+        (folder / "params.yaml").write_text("seed: 0\nwidth: 5\n")
         (folder / "dvc.yaml").write_text(PIPELINE.format(python=sys.executable))
         (folder / "stage.py").write_text(STAGE.format(marks=str(marks), parent=kills_parent))
-        (folder / ".gitignore").write_text("/.sweep/\n/.cache/\n")
+        (folder / "prepare.py").write_text(PREPARE.format(marks=str(marks)))
+        (folder / ".gitignore").write_text("/.sweep/\n/.cache/\n/prepared.txt\n")
         call(folder, "git", "add", "-A")
         call(folder, "git", "commit", "-qm", "Begin")
         return folder, marks
@@ -79,8 +100,11 @@ def test_values_are_split_between_commas():
 
 def test_every_combination_is_a_task():
     found = tasks("s", ["seed=0,1", "run_models=[vae],[vae,cvae]"])
-    assert [task.name for task in found] == ["s-0", "s-1", "s-2", "s-3"]
+    assert len({task.name for task in found}) == 4
     assert found[3].overrides == ("seed=1", "run_models=[vae,cvae]")
+    # Another sweep of the same name takes none of them for its own, but for the same settings.
+    others = tasks("s", ["run_models=[vae,cvae]", "seed=7,1"])
+    assert {task.name for task in found} & {task.name for task in others} == {found[3].name}
 
 
 @pytest.mark.parametrize("settings", [["seed"], ["=3"], []])
@@ -93,6 +117,7 @@ def test_a_job_array_runs_each_task_by_its_number(tmp_path):
     text = array_script(tmp_path / "a b", "s", ["seed=0,1", "m=[a,$(touch x)]"], 4, 2)
     assert "#SBATCH --array=0-3\n" in text
     assert f"cd '{tmp_path}/a b'\n" in text
+    assert f"#SBATCH --output='{tmp_path}/a b/.sweep/%x-%a.out'\n" in text
     assert "-S seed=0,1 -S 'm=[a,$(touch x)]' --only \"$SLURM_ARRAY_TASK_ID\"" in text
     subprocess.run(["bash", "-n"], input=text, text=True, check=True)
 
@@ -103,7 +128,7 @@ def test_eight_experiments_of_which_one_is_killed_end_with_eight_rows(
     repository, on_ray, monkeypatch
 ):
     folder, marks = repository(kills_parent=True)
-    chosen = tasks("s", ["seed=0,1,2,3", "size=10,20"])
+    chosen = tasks("s", ["seed=0,1,2,3", "width=10,20"])
     with two_machines() if on_ray else nullcontext("local") as engine:
         monkeypatch.setenv("LATENTLAB_ENGINE", engine)
         ended = list(run_all(folder, chosen, 2))
@@ -112,7 +137,7 @@ def test_eight_experiments_of_which_one_is_killed_end_with_eight_rows(
     assert (marks / "2-20").read_text() == "started\nstarted\n"
     found = table(folder, chosen)
     assert list(found.index) == [task.name for task in chosen]
-    expected = [seed + size / 100 for seed in range(4) for size in (10, 20)]
+    expected = [seed + width / 100 for seed in range(4) for width in (10, 20)]
     assert found["m group.figure"].tolist() == pytest.approx(expected)
     assert finished(folder) == {task.name for task in chosen}
     assert not [path for path in (folder / ".sweep").iterdir() if path.is_dir()]
@@ -121,27 +146,70 @@ def test_eight_experiments_of_which_one_is_killed_end_with_eight_rows(
 @pytest.mark.slow
 def test_a_failure_is_told_once_and_ends_none_of_the_others(repository):
     folder, marks = repository()
-    chosen = tasks("s", ["seed=99,2", "size=20"])
+    chosen = tasks("s", ["seed=99,2", "width=20"])
     failures = {task.name: failure for task, failure in run_all(folder, chosen, 1)}
-    assert failures["s-1"] == ""
-    assert "s-0: " in failures["s-0"]
-    assert "\n" not in failures["s-0"]
+    wrong, right = (task.name for task in chosen)
+    assert failures[right] == ""
+    assert failures[wrong].startswith(f"{wrong}: ")
+    assert "\n" not in failures[wrong]
     assert (marks / "99-20").read_text() == "started\n"
     assert (marks / "2-20").read_text() == "started\nstarted\n"  # a stage that a signal ended
-    assert "seed: found 99" in (folder / ".sweep/s-0.log").read_text()
-    assert table(folder, chosen).index.tolist() == ["s-1"]
+    assert "seed: found 99" in (folder / f".sweep/{wrong}.log").read_text()
+    assert table(folder, chosen).index.tolist() == [right]
+    # Its clone is left, and belongs to the commit: once mended, the next one runs it.
+    text = (folder / "stage.py").read_text()
+    (folder / "stage.py").write_text(text.replace("== 99", "== 98"))
+    call(folder, "git", "commit", "-qam", "Allow 99")
+    assert run_task(folder, chosen[0]) == ""
 
 
 @pytest.mark.slow
 def test_what_is_finished_is_not_run_again(repository, monkeypatch, capsys):
     folder, marks = repository()
     monkeypatch.setattr(sweep, "ROOT", folder)
-    monkeypatch.setattr(sweep, "load_params", lambda path: type("P", (), {"threads": 1})())
+    params = SimpleNamespace(threads=1, train=SimpleNamespace(workers=1))
+    monkeypatch.setattr(sweep, "load_params", lambda path: params)
     for settings in (["seed=4,5"], ["seed=4,5,6"]):
         sweep.main(settings, name="s", workers=1, slurm=None, only=None)
     assert (marks / "4-5").read_text() == "started\n"
     assert (marks / "6-5").read_text() == "started\n"
-    assert "1 of 1: s-2 done (seed=6)" in capsys.readouterr().out
+    name = tasks("s", ["seed=6"])[0].name
+    assert f"1 of 1: {name} done (seed=6)" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_what_experiments_have_in_common_is_run_once(repository):
+    """The one that is the committed baseline is told of like the others."""
+    folder, marks = repository()
+    call(folder, "dvc", "repro", "-q")
+    call(folder, "git", "add", "-A")
+    call(folder, "git", "commit", "-qm", "Baseline")
+    chosen = tasks("s", ["seed=0,4", "width=5,7"])
+    assert [failure for _, failure in run_all(folder, chosen, 1) if failure] == []
+    assert table(folder, chosen)["m group.figure"].tolist() == [0.05, 0.07, 4.05, 4.07]
+    assert (marks / "prepared").read_text() == "started\n"
+    assert (marks / "0-5").read_text() == "started\n"
+
+
+@pytest.mark.slow
+def test_what_ended_before_its_sweep_was_killed_is_only_brought_over(repository):
+    folder, marks = repository()
+    [task] = tasks("s", ["seed=4"])
+    clone = folder / sweep.CLONES / task.name
+    call(folder, "git", "clone", "-q", "--shared", str(folder), str(clone))
+    call(clone, "git", "config", "user.name", "Test")
+    call(clone, "git", "config", "user.email", "test@example.com")
+    call(clone, "dvc", "cache", "dir", "--local", str(folder / ".dvc/cache"))
+    call(clone, "dvc", "exp", "run", "--name", task.name, "-S", "seed=4")
+    assert run_task(folder, task) == ""
+    assert finished(folder) == {task.name}
+    assert (marks / "4-5").read_text() == "started\n"
+
+
+def test_what_cannot_be_cloned_is_told_and_ends_none_of_the_others(tmp_path):
+    chosen = tasks("s", ["seed=1,2"])
+    ended = dict(run_all(tmp_path / "no repository", chosen, 1))
+    assert {task for task, failure in ended.items() if failure.startswith(task.name)} == {*chosen}
 
 
 def test_a_task_is_hashable():

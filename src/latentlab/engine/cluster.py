@@ -109,6 +109,8 @@ def _connect(address: str | None, setup: Setup) -> Any:
     """
     # Read while the package is imported.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Of tasks that Ray ends for want of memory; it tries them for ever by default.
+    os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))
     import ray
 
     source = str(Path(__file__).resolve().parents[2])
@@ -133,6 +135,12 @@ def _connect(address: str | None, setup: Setup) -> Any:
         raise refused(
             f"but no Ray answers there ({error}); start one with `ray start --head`, or correct "
             "the address"
+        ) from error
+    except RuntimeError as error:
+        # Such as one of another version of Ray or Python.
+        reason = " ".join(str(error).split())
+        raise refused(
+            f"but that Ray cannot be joined ({reason}); give all machines the same environment"
         ) from error
     return ray
 

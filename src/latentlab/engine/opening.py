@@ -36,7 +36,8 @@ def open_engine(setup: Setup, *, processes: int = 1) -> Iterator[Engine]:
     if kind == "local":
         count = processes
     elif count is None:
-        count = max(1, usable_cores() // setup.threads)
+        # Several would share one GPU, and its memory.
+        count = 1 if setup.gpu else max(1, usable_cores() // setup.threads)
     engine = RayEngine(address, setup) if kind == "ray" else PoolEngine(count, setup)
     try:
         yield engine

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import final
 
 from latentlab.engine.base import AHEAD, RETRIES, R, Setup, T
-from latentlab.engine.settings import refused
+from latentlab.engine.settings import ENGINE, refused
 from latentlab.processes import start_worker
 
 
@@ -50,7 +50,8 @@ class PoolEngine:
                     if killed > RETRIES:
                         raise refused(
                             f"but a worker process was killed {killed} times at the same task; "
-                            "is there enough memory? take fewer processes"
+                            f"is there enough memory? set {ENGINE}=pool:N with fewer than the "
+                            f"{self.processes} processes that were at work"
                         ) from error
                     self._submit_again(function, waiting)
                 else:

@@ -80,7 +80,21 @@ class Linear(nn.Linear):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        """Linear map of rows of shape ``(B, in_features)``, shape ``(B, out_features)``."""
+        """Linear map of rows.
+
+        Args:
+            input: Shape ``(B, in_features)``.
+
+        Returns:
+            Shape ``(B, out_features)``; it can be differentiated once.
+
+        Raises:
+            ValueError: If the input is not of two dimensions.
+        """
+        if input.ndim != 2:
+            raise ValueError(
+                f"found shape {tuple(input.shape)}; give rows, shape (B, {self.in_features})"
+            )
         columns = max(0, MIN_FEATURES - self.in_features)
         outputs = max(0, MIN_FEATURES - self.out_features)
         rows = max(0, MIN_ROWS - len(input))

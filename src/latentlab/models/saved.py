@@ -16,6 +16,8 @@ from latentlab.randomness import resolve_device
 from latentlab.settings import Device
 
 if TYPE_CHECKING:
+    import torch
+
     from latentlab.models.base import ImageModel
 
 
@@ -29,7 +31,7 @@ class SavedModel:
         inputs: What it was built for.
         weights: File written by ``save_weights``.
         sha256: Digest of that file.
-        device: Where to compute; each process finds its own.
+        device: Where to compute; never ``auto``, which may be another one elsewhere.
     """
 
     settings: ModelSettings
@@ -48,14 +50,15 @@ class SavedModel:
 
 
 def saved_model(
-    settings: ModelSettings, inputs: ModelInputs, weights: Path, device: Device
+    settings: ModelSettings, inputs: ModelInputs, weights: Path, device: torch.device
 ) -> SavedModel:
-    """A trained model as it is on disk now.
+    """A trained model as it is on disk now, which all processes compute on devices of one type.
 
     Raises:
         LatentlabError: If the file of its weights is missing.
     """
-    return SavedModel(settings, inputs, weights, file_digest(weights), device)
+    kind: Device = "cuda" if device.type == "cuda" else "cpu"
+    return SavedModel(settings, inputs, weights, file_digest(weights), kind)
 
 
 @lru_cache(maxsize=1)
