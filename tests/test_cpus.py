@@ -27,7 +27,9 @@ SMALL = {
     "train.augment.shift": 0.1,
     "train.augment.scale": 0.1,
     "train.augment.brightness": 0.1,
-    "data.limit": 120,
+    # As many anomalies. Of 41 to 64, 109 to 128 and more than 240 numbers, QEMU 7.2 makes a wrong
+    # `numpy.argsort`, and so a wrong histogram.
+    "data.limit": 150,
     "gmm.n_components_grid": [2],
     "gmm.n_init": 2,
     "reference.steps": 8,
