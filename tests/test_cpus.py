@@ -34,12 +34,12 @@ SMALL = {
     "gmm.n_init": 2,
     "reference.steps": 8,
     "evaluate.importance_samples": 3,
-    "evaluate.n_samples": 30,
+    "evaluate.n_samples": 40,
     "evaluate.n_resamples": 100,
     "plot.examples": 3,
     "plot.directions": [["0", "1"]],
-    "plot.tsne_points": 30,
-    "explorer.points": 30,
+    "plot.tsne_points": 40,
+    "explorer.points": 40,
     "explorer.anomalies": 10,
 }
 # Maps of neighbors by exact repulsion and by repulsion interpolated on a grid, and their clusters.
