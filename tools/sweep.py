@@ -8,7 +8,6 @@ queue loses logs and runs when it has several workers (dvc #10673).
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from latentlab.params import load_params
 from tools import one_line, output_of, run
 from tools.revision import git
 from tools.seeds import experiments
+from tools.slurm import array_script, run_jobs
 
 ROOT = Path(__file__).resolve().parents[1]
 CLONES = ".sweep"
@@ -41,17 +41,6 @@ ATTEMPTS = 3
 # How DVC says that a signal has ended a stage: by its number, or as shells have it, 128 more.
 KILLED = re.compile(r"exited with (-\d+|1[3-5]\d|129)\b")
 BRACKETS = {"[": "]", "{": "}", "(": ")"}
-ARRAY = """\
-#!/bin/bash
-#SBATCH --job-name={name}
-#SBATCH --array=0-{last}
-#SBATCH --cpus-per-task={cores}
-#SBATCH --output={output}
-# Each task runs one experiment of the sweep. The folder must be on a disk that all nodes share.
-set -euo pipefail
-cd {root}
-{python} -m tools.sweep --name {name} {settings} --only "$SLURM_ARRAY_TASK_ID"
-"""
 
 
 class Task(NamedTuple):
@@ -210,6 +199,24 @@ def run_all(root: Path, waiting: Sequence[Task], workers: int) -> Iterator[tuple
             pool.shutdown(cancel_futures=True)
 
 
+def run_on_slurm(
+    root: Path, waiting: Sequence[Task], cores: int, minutes: int
+) -> Iterator[tuple[Task, str]]:
+    """As ``run_all``, each experiment a job of SLURM, told of in the order of the tasks.
+
+    Args:
+        root: Of the repository, on a disk that all nodes share.
+        waiting: The experiments.
+        cores: Of each job.
+        minutes: After which SLURM ends a job.
+    """
+    with _on_workers():
+        failures = run_jobs(
+            partial(run_task, root), waiting, root / CLONES / "jobs", cores=cores, minutes=minutes
+        )
+        yield from zip(waiting, failures, strict=True)
+
+
 def table(root: Path, chosen: Sequence[Task]) -> pd.DataFrame:
     """One row per finished experiment: what varies, and its headline figures."""
     shown = json.loads(output_of(["dvc", "exp", "show", "--json"], root).stdout)
@@ -222,22 +229,6 @@ def table(root: Path, chosen: Sequence[Task]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def array_script(root: Path, name: str, settings: Sequence[str], count: int, cores: int) -> str:
-    """A script for ``sbatch`` that runs each experiment as a task of a job array.
-
-    SLURM creates no folder for its logs: ``.sweep`` has to be there.
-    """
-    return ARRAY.format(
-        name=name,
-        last=count - 1,
-        cores=cores,
-        output=shlex.quote(str(root / CLONES / "%x-%a.out")),
-        root=shlex.quote(str(root)),
-        python=shlex.quote(sys.executable),
-        settings=" ".join(f"-S {shlex.quote(each)}" for each in settings),
-    )
-
-
 def main(
     settings: Annotated[list[str], typer.Option("-S", help="key=value,value; more than once.")],
     name: Annotated[str, typer.Option(help="Experiments are called this and a digest.")] = "sweep",
@@ -246,6 +237,9 @@ def main(
     ] = None,
     slurm: Annotated[
         Path | None, typer.Option(help="Write a job array for sbatch here, and run nothing.")
+    ] = None,
+    submit: Annotated[
+        int | None, typer.Option(min=1, help="Run them as SLURM jobs of at most so many minutes.")
     ] = None,
     only: Annotated[int | None, typer.Option(min=0, help="Run the one of this number.")] = None,
 ) -> None:
@@ -259,7 +253,8 @@ def main(
     cores = params.threads * params.train.workers
     if slurm is not None:
         (ROOT / CLONES).mkdir(exist_ok=True)
-        slurm.write_text(array_script(ROOT, name, settings, len(chosen), cores), "utf-8")
+        logs = ROOT / CLONES
+        slurm.write_text(array_script(ROOT, logs, name, settings, len(chosen), cores), "utf-8")
         print(f"{slurm}: {len(chosen)} tasks; submit it with sbatch")
         return
     if only is not None:
@@ -271,8 +266,13 @@ def main(
     have = finished(ROOT)
     waiting = [task for task in chosen if task.name not in have]
     workers = workers or max(1, usable_cores() // cores)
+    ended = (
+        run_on_slurm(ROOT, waiting, cores, submit)
+        if submit is not None
+        else run_all(ROOT, waiting, workers)
+    )
     failures = []
-    for number, (task, failure) in enumerate(run_all(ROOT, waiting, workers), start=1):
+    for number, (task, failure) in enumerate(ended, start=1):
         failures += [failure] if failure else []
         state = "failed" if failure else "done"
         print(f"{number} of {len(waiting)}: {task.name} {state} ({', '.join(task.overrides)})")

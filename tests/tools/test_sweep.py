@@ -12,7 +12,6 @@ from tests.engine.cluster import two_machines
 from tools import sweep
 from tools.sweep import (
     Task,
-    array_script,
     finished,
     run_all,
     run_task,
@@ -113,15 +112,6 @@ def test_what_is_no_setting_is_refused(settings):
         tasks("s", settings)
 
 
-def test_a_job_array_runs_each_task_by_its_number(tmp_path):
-    text = array_script(tmp_path / "a b", "s", ["seed=0,1", "m=[a,$(touch x)]"], 4, 2)
-    assert "#SBATCH --array=0-3\n" in text
-    assert f"cd '{tmp_path}/a b'\n" in text
-    assert f"#SBATCH --output='{tmp_path}/a b/.sweep/%x-%a.out'\n" in text
-    assert "-S seed=0,1 -S 'm=[a,$(touch x)]' --only \"$SLURM_ARRAY_TASK_ID\"" in text
-    subprocess.run(["bash", "-n"], input=text, text=True, check=True)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("on_ray", [False, True], ids=["threads", "Ray"])
 def test_eight_experiments_of_which_one_is_killed_end_with_eight_rows(
@@ -170,7 +160,7 @@ def test_what_is_finished_is_not_run_again(repository, monkeypatch, capsys):
     params = SimpleNamespace(threads=1, train=SimpleNamespace(workers=1))
     monkeypatch.setattr(sweep, "load_params", lambda path: params)
     for settings in (["seed=4,5"], ["seed=4,5,6"]):
-        sweep.main(settings, name="s", workers=1, slurm=None, only=None)
+        sweep.main(settings, name="s", workers=1, slurm=None, submit=None, only=None)
     assert (marks / "4-5").read_text() == "started\n"
     assert (marks / "6-5").read_text() == "started\n"
     name = tasks("s", ["seed=6"])[0].name
