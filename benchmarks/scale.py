@@ -5,7 +5,6 @@ itself, a batch at a time, so that nothing else has to be stored. One small mode
 epoch. Each stage is a process of its own, whose largest memory the system counts.
 """
 
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -139,4 +138,4 @@ def main(
 
 
 if __name__ == "__main__":
-    sys.exit(typer.run(main))
+    typer.run(main)

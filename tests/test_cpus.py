@@ -29,10 +29,10 @@ SMALL = {
     "train.augment.brightness": 0.1,
     # As many anomalies. Of 41 to 64, 109 to 128 and more than 240 numbers, QEMU 7.2 makes a wrong
     # `numpy.argsort`, and so a wrong histogram.
-    "data.limit": 150,
+    "data.limit": 72,
     "gmm.n_components_grid": [2],
     "gmm.n_init": 2,
-    "reference.steps": 8,
+    "reference.steps": 3,
     "evaluate.importance_samples": 3,
     "evaluate.n_samples": 40,
     "evaluate.n_resamples": 100,
