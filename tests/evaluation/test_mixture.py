@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from latentlab.evaluation.intervals import Bootstrap
-from latentlab.evaluation.mixture import bic_scores, mixture_scores
+from latentlab.evaluation.mixture import agreement_on_train, bic_scores, mixture_scores
 from latentlab.mixture.em import from_assignments
 from latentlab.mixture.mixture import Mixture
 from latentlab.mixture.neighbors import NeighborVote
@@ -65,6 +65,11 @@ def test_agreements_of_the_manifold_are_those_counted_by_hand():
     shares = components[np.argsort(distances, axis=1)[:, :5]].mean(axis=1)
     agreement = np.maximum(shares, 1 - shares).mean()
     assert found["mixture.neighbor_agreement"] == pytest.approx(agreement)
+    among_train = np.linalg.norm(train[:, None] - train[None], axis=2)
+    np.fill_diagonal(among_train, np.inf)
+    others = components[np.argsort(among_train, axis=1)[:, :5]]
+    agreement = (others == components[:, None]).mean()
+    assert found["mixture.neighbor_agreement_train"] == pytest.approx(agreement)
     joint = [
         np.log(mixture.weights[k])
         + multivariate_normal(mixture.means[k], mixture.full_covariances()[k]).logpdf(test)
@@ -73,3 +78,12 @@ def test_agreements_of_the_manifold_are_those_counted_by_hand():
     same = (np.argmax(joint, axis=0) == (shares > 0.5)).mean()
     assert found["mixture.gaussian_agreement"] == pytest.approx(same)
     assert 0.7 < same < 1
+
+
+def test_a_latent_does_not_agree_with_itself():
+    train = np.array([0, 1, 2, 10, 11, 12], np.float32)[:, None]
+    vote = NeighborVote(train, np.array([0, 0, 1, 1, 1, 1]), 2)
+    assert agreement_on_train(vote, np.arange(6)).tolist() == [0.5, 0.5, 0, 1, 1, 1]
+    # Nor where the first of many equal latents are its neighbors.
+    same = NeighborVote(np.zeros((40, 1), np.float32), np.arange(40) % 2, 3)
+    assert agreement_on_train(same, np.array([0, 39])).tolist() == [1 / 3, 1 / 3]

@@ -1,11 +1,17 @@
 """Mixture metrics: the fitted mixture itself, and the density it gives to test latents."""
 
+import numpy as np
 import pandas as pd
 
-from latentlab.arrays import Floats
+from latentlab.arrays import Array, Floats, Indices
 from latentlab.evaluation.intervals import Bootstrap
 from latentlab.evaluation.metric import Metric, Score
 from latentlab.mixture.mixture import Mixture
+from latentlab.mixture.neighbors import NeighborVote, nearest_neighbors
+from latentlab.randomness import sample_indices
+
+# Largest number of train latents whose neighbors are compared with them.
+MOST_COMPARED = 10_000
 
 LOG_LIKELIHOOD = Metric(
     "mixture",
@@ -39,6 +45,15 @@ NEIGHBOR_AGREEMENT = Metric(
     range="0 to 1",
     better="higher",
 )
+TRAIN_AGREEMENT = Metric(
+    "mixture",
+    "neighbor_agreement_train",
+    "mean share of the nearest other train latents that belong to the component of a train "
+    "latent, of at most 10,000; of components found on the manifold only; needs no label and no "
+    "test image, so that settings may be chosen by it",
+    range="0 to 1",
+    better="higher",
+)
 GAUSSIAN_AGREEMENT = Metric(
     "mixture",
     "gaussian_agreement",
@@ -62,6 +77,7 @@ METRICS = (
     REG_COVAR,
     N_COMPONENTS_BY_BIC,
     NEIGHBOR_AGREEMENT,
+    TRAIN_AGREEMENT,
     GAUSSIAN_AGREEMENT,
     N_CLUSTERS_ESTIMATED,
 )
@@ -92,11 +108,35 @@ def _manifold_scores(latents: Floats, mixture: Mixture, bootstrap: Bootstrap) ->
     if mixture.neighbors is None:
         return []
     counts = mixture.neighbors.count(latents, mixture.n_components)
+    rows = sample_indices(
+        len(mixture.neighbors.latents), MOST_COMPARED, bootstrap.seed, "train latents that agree"
+    )
     same = mixture.predict_by_density(latents) == counts.argmax(axis=1)
     return [
         bootstrap.mean(NEIGHBOR_AGREEMENT, counts.max(axis=1) / mixture.neighbors.n_neighbors),
+        bootstrap.mean(TRAIN_AGREEMENT, agreement_on_train(mixture.neighbors, rows)),
         bootstrap.mean(GAUSSIAN_AGREEMENT, same),
     ]
+
+
+def agreement_on_train(vote: NeighborVote, rows: Indices) -> Array:
+    """Share of the nearest other train latents that belong to the component of a train latent.
+
+    Args:
+        vote: Of all train latents.
+        rows: Some of them, shape ``(M,)``.
+
+    Returns:
+        0 to 1, shape ``(M,)``.
+    """
+    count = min(vote.n_neighbors + 1, len(vote.latents))
+    found, _ = nearest_neighbors(vote.latents, vote.latents[rows], count)
+    itself = found == rows[:, None]
+    # Of more equal latents than there are neighbors it may not be among the first.
+    itself[~itself.any(axis=1), -1] = True
+    others = found[~itself].reshape(len(rows), count - 1)
+    agrees = vote.components[others] == vote.components[rows][:, None]
+    return np.asarray(agrees.mean(axis=1))
 
 
 def bic_scores(bic: pd.DataFrame) -> list[Score]:
