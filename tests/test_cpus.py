@@ -20,16 +20,16 @@ PICTURED = "cvae"
 SMALL = {
     "run_models": ["conv_autoencoder", PICTURED, "vade"],
     "latent_dim": 3,
-    "epochs": 2,
+    "epochs": 1,
     "batch_size": 24,
-    "models.vade.pretraining_epochs": 2,
+    "models.vade.pretraining_epochs": 1,
     "train.augment.rotation": 15.0,
     "train.augment.shift": 0.1,
     "train.augment.scale": 0.1,
     "train.augment.brightness": 0.1,
     # As many anomalies. Of 41 to 64, 109 to 128 and more than 240 numbers, QEMU 7.2 makes a wrong
     # `numpy.argsort`, and so a wrong histogram.
-    "data.limit": 72,
+    "data.limit": 150,
     "gmm.n_components_grid": [2],
     "gmm.n_init": 2,
     "reference.steps": 3,

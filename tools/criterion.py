@@ -5,28 +5,41 @@ Run as ``python -m tools.criterion NAME`` after ``python -m tools.sweep --name N
 
 import io
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, NamedTuple
 
+import numpy as np
 import pandas as pd
 import typer
+from sklearn.metrics import adjusted_rand_score
+from tqdm import tqdm
 
+from latentlab.arrays import Array, Bytes, Integers
+from latentlab.bundle.environment import prepare
+from latentlab.data.processed import read_split
 from latentlab.errors import LatentlabError, choices, quoted
+from latentlab.randomness import sample_indices
 from tools import output_of, run
 from tools.revision import Revision, git
 from tools.seeds import Experiment, experiments
 
 ROOT = Path(__file__).resolve().parents[1]
 SCORES = "plots/scores.csv"
+IMAGES = "data/processed/train"
 TRUTH = "clustering.accuracy"
+OTHERS = "agreement with other settings"
+# Largest number of images that experiments assign, to compare them.
+MOST_COMPARED = 2000
 
 
 class Criterion(NamedTuple):
     """A metric that no label takes part in.
 
     Attributes:
-        metric: As ``group.metric``.
+        metric: As ``group.metric``; or ``OTHERS``.
         sign: 1 where higher is better, -1 where lower is.
         images: What it is measured on.
     """
@@ -37,6 +50,7 @@ class Criterion(NamedTuple):
 
 
 CRITERIA = (
+    Criterion(OTHERS, 1, "train"),
     Criterion("mixture.neighbor_agreement_train", 1, "train"),
     Criterion("mixture.neighbor_agreement", 1, "test"),
     Criterion("mixture.gaussian_agreement", 1, "test"),
@@ -53,7 +67,19 @@ def varied(found: list[Experiment]) -> list[str]:
     return [key for key in table if key != "seed" and table[key].nunique() > 1]
 
 
-def scores(root: Path, name: str, model: str | None) -> pd.Series:
+def revision_of(root: Path, name: str) -> str:
+    """The commit of an experiment."""
+    command = ("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps")
+    listed = git(root, *command).stdout.decode().split()
+    [found] = {
+        commit
+        for commit, ref in zip(listed[::2], listed[1::2], strict=True)
+        if ref.rpartition("/")[2] == name
+    }
+    return found
+
+
+def scores(root: Path, name: str, model: str | None) -> tuple[str, pd.Series]:
     """Every metric of an experiment's model, under ``group.metric``.
 
     Args:
@@ -61,12 +87,13 @@ def scores(root: Path, name: str, model: str | None) -> pd.Series:
         name: Of the experiment.
         model: Which one; ``None`` for the only one.
 
+    Returns:
+        The model, and its metrics.
+
     Raises:
         LatentlabError: If the experiment has no such model, or several, or no class labels.
     """
-    listed = git(root, "for-each-ref", "--format=%(refname)", "refs/exps").stdout.decode()
-    [ref] = [ref for ref in listed.split() if ref.rpartition("/")[2] == name]
-    content = Revision(root, ref).read(SCORES)
+    content = Revision(root, revision_of(root, name)).read(SCORES)
     if content is None:
         raise LatentlabError(f"{name}: it has no {SCORES}; run the whole pipeline")
     table = pd.read_csv(io.BytesIO(content), dtype={"model": str})
@@ -79,7 +106,52 @@ def scores(root: Path, name: str, model: str | None) -> pd.Series:
     chosen = model or models[0]
     if chosen not in models:
         raise LatentlabError(f"--model: found {quoted(chosen)}; {choices(chosen, models)}")
-    return table[table["model"] == chosen].set_index("metric")["value"]
+    return chosen, table[table["model"] == chosen].set_index("metric")["value"]
+
+
+def assignments(root: Path, name: str, model: str, images: Bytes) -> Integers:
+    """Component of each image, by the bundle of an experiment, which DVC's cache must have.
+
+    Args:
+        root: Of the repository.
+        name: Of the experiment.
+        model: Whose bundle.
+        images: Shape ``(N, C, H, W)``.
+    """
+    with TemporaryDirectory() as folder:
+        bundle, source = Path(folder) / "bundle", ["--rev", revision_of(root, name)]
+        command = ["dvc", "get", "--quiet", *source, "--out", str(bundle), ".", f"bundles/{model}"]
+        output_of(command, root)
+        prepare(bundle)
+
+        from latentlab.bundle.storage import load_bundle
+
+        return load_bundle(bundle).predict(images)["component"].to_numpy()
+
+
+def agreement(components: Sequence[Integers], settings: Sequence[str]) -> Array:
+    """How far each experiment's clusters are those of experiments with other settings.
+
+    Args:
+        components: Of the same images by each experiment, shape ``(N,)`` each.
+        settings: Of each, as text; seeds of the same settings are not compared.
+
+    Returns:
+        Mean adjusted Rand index with each of the others; NaN where there is none.
+
+    References:
+        Strehl & Ghosh, Cluster Ensembles (2002), who look for the clustering that agrees most
+        with all others. https://jmlr.org/papers/v3/strehl02a.html
+    """
+    found = np.full(len(components), np.nan)
+    for index, own in enumerate(components):
+        others = [
+            adjusted_rand_score(own, each)
+            for each, setting in zip(components, settings, strict=True)
+            if setting != settings[index]
+        ]
+        found[index] = np.mean(others) if others else np.nan
+    return found
 
 
 def compare(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
@@ -126,9 +198,18 @@ def main(
             "no param but the seed; make some with\n"
             f"  python -m tools.sweep --name {name} -S key=value,value -S seed=0,1"
         )
-    table = pd.DataFrame([scores(ROOT, each.name, model) for each in found])
-    for key in keys:
-        table[key] = [json.dumps(each.params.get(key), default=str) for each in found]
+    if not (ROOT / IMAGES).is_dir():
+        raise LatentlabError(f"{IMAGES}: not there; run `dvc checkout {IMAGES}` or `make repro`")
+    images = read_split(ROOT / IMAGES).images
+    images = images[sample_indices(len(images), MOST_COMPARED, 0, "images that settings assign")]
+    rows, components = [], []
+    for each in tqdm(found, unit="experiment", disable=None):
+        chosen, metrics = scores(ROOT, each.name, model)
+        values = {key: json.dumps(each.params.get(key), default=str) for key in keys}
+        rows.append(metrics.to_dict() | values)
+        components.append(assignments(ROOT, each.name, chosen, images))
+    table = pd.DataFrame(rows)
+    table[OTHERS] = agreement(components, table[keys].agg(" ".join, axis=1).tolist())
     print_table(table, keys)
 
 

@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 
 from latentlab.errors import LatentlabError
 from tests.checkout import commit
-from tools.criterion import TRUTH, compare, print_table, scores, varied
+from tools.criterion import TRUTH, agreement, compare, print_table, scores, varied
 from tools.seeds import Experiment
 
 TABLE = """\
@@ -56,6 +56,17 @@ def test_a_criterion_that_an_experiment_lacks_is_left_out(capsys):
     assert "all 3 settings: 0.550 to 0.850, mean 0.692" in capsys.readouterr().out
 
 
+def test_agreement_is_that_with_other_settings_whatever_the_numbers_of_clusters():
+    truth = np.repeat([0, 1, 2], 20)
+    renamed = (truth + 1) % 3
+    random = np.random.default_rng(0).integers(0, 3, 60)
+    found = agreement([truth, renamed, random], ["a", "b", "c"])
+    assert found[:2] == pytest.approx([0.5, 0.5], abs=0.05)
+    assert found[2] == pytest.approx(0, abs=0.1)
+    # The second seed of a setting is no other setting.
+    assert np.isnan(agreement([truth, renamed], ["a", "a"])).all()
+
+
 def test_params_that_vary_are_found_whatever_their_type():
     found = [
         Experiment(f"s-{i}", "0", {"seed": i, "a": [i // 2], "b": None, "c": "x"}, {})
@@ -73,7 +84,8 @@ def test_scores_are_those_of_the_experiments_commit(tmp_path):
         ["git", "update-ref", "refs/exps/ab/cdef/s-1", "HEAD"], cwd=tmp_path, check=True
     )
     (tmp_path / "plots/scores.csv").write_text(TABLE.replace("0.75", "0.1"))
-    found = scores(tmp_path, "s-1", None)
+    model, found = scores(tmp_path, "s-1", None)
+    assert model == "vae"
     assert found.to_dict() == {TRUTH: 0.75, "mixture.neighbor_agreement": 0.5}
     with pytest.raises(LatentlabError, match=r"--model: found 'no\\nsuch'; .*vae"):
         scores(tmp_path, "s-1", "no\nsuch")
