@@ -28,6 +28,7 @@ from latentlab.mixture.neighbors import NeighborVote
 from latentlab.mixture.settings import MixtureSettings
 from latentlab.mixture.space import NEIGHBORS, clusters_of_maps
 from latentlab.params import load_params
+from tools import run
 
 Embed = Callable[[Floats, int, int], Array]
 
@@ -109,7 +110,13 @@ def table(folder: Path, model: str, seeds: int) -> pd.DataFrame:
     for name, embed_latents in methods(int(train[1].max()) + 1).items():
         found = [score(embed_latents, train, test, settings, seed) for seed in range(seeds)]
         accuracy, nmi, seconds = np.array(found).T
-        row = (accuracy.mean(), accuracy.std(), accuracy.min(), nmi.mean(), np.median(seconds))
+        row = (
+            accuracy.mean(),
+            accuracy.std(ddof=min(1, seeds - 1)),
+            accuracy.min(),
+            nmi.mean(),
+            np.median(seconds),
+        )
         rows.append((name, *row))
         print(f"{name}: {accuracy.round(4)}", flush=True)
     columns = ["map", "accuracy", "deviation", "worst", "NMI", "seconds for three maps"]
@@ -126,4 +133,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(partial(typer.run, main))

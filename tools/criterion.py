@@ -18,18 +18,18 @@ from sklearn.metrics import adjusted_rand_score
 from tqdm import tqdm
 
 from latentlab.arrays import Array, Bytes, Integers
-from latentlab.bundle.environment import prepare
 from latentlab.data.processed import read_split
 from latentlab.errors import LatentlabError, choices, quoted
 from latentlab.randomness import sample_indices
 from tools import output_of, run
-from tools.revision import Revision, git
+from tools.revision import WORKSPACE, Revision, git
 from tools.seeds import Experiment, experiments
 
 ROOT = Path(__file__).resolve().parents[1]
 SCORES = "plots/scores.csv"
 IMAGES = "data/processed/train"
 TRUTH = "clustering.accuracy"
+IMAGE_KEYS = ("dataset", "image_size", "channels")
 OTHERS = "agreement with other settings"
 # Largest number of images that experiments assign, to compare them.
 MOST_COMPARED = 2000
@@ -68,15 +68,13 @@ def varied(found: list[Experiment]) -> list[str]:
 
 
 def revision_of(root: Path, name: str) -> str:
-    """The commit of an experiment."""
-    command = ("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps")
-    listed = git(root, *command).stdout.decode().split()
-    [found] = {
-        commit
-        for commit, ref in zip(listed[::2], listed[1::2], strict=True)
-        if ref.rpartition("/")[2] == name
-    }
-    return found
+    """The commit of an experiment of HEAD."""
+    head = git(root, "rev-parse", "HEAD").stdout.decode().strip()
+    ref = f"refs/exps/{head[:2]}/{head[2:]}/{name}"
+    found = git(root, "rev-parse", "--verify", "--quiet", ref, check=False)
+    if found.returncode:
+        raise LatentlabError(f"{quoted(name)}: HEAD has no such experiment")
+    return found.stdout.decode().strip()
 
 
 def scores(root: Path, name: str, model: str | None) -> tuple[str, pd.Series]:
@@ -109,6 +107,21 @@ def scores(root: Path, name: str, model: str | None) -> tuple[str, pd.Series]:
     return chosen, table[table["model"] == chosen].set_index("metric")["value"]
 
 
+def check_images(root: Path, name: str) -> None:
+    """Check that an experiment has the workspace's data set, whose images are assigned.
+
+    Raises:
+        LatentlabError: If it has another one.
+    """
+    here = Revision(root, WORKSPACE).params()
+    for key, value in Revision(root, revision_of(root, name)).params().items():
+        if (key in IMAGE_KEYS or key.startswith("data.")) and here.get(key) != value:
+            raise LatentlabError(
+                f"{name}: {key} is {quoted(value)}, but {quoted(here.get(key, ''))} in the "
+                "workspace; compare where params.yaml and data/processed have the sweep's images"
+            )
+
+
 def assignments(root: Path, name: str, model: str, images: Bytes) -> Integers:
     """Component of each image, by the bundle of an experiment, which DVC's cache must have.
 
@@ -120,9 +133,8 @@ def assignments(root: Path, name: str, model: str, images: Bytes) -> Integers:
     """
     with TemporaryDirectory() as folder:
         bundle, source = Path(folder) / "bundle", ["--rev", revision_of(root, name)]
-        command = ["dvc", "get", "--quiet", *source, "--out", str(bundle), ".", f"bundles/{model}"]
+        command = ["dvc", "get", *source, "--out", str(bundle), ".", f"bundles/{model}"]
         output_of(command, root)
-        prepare(bundle)
 
         from latentlab.bundle.storage import load_bundle
 
@@ -204,6 +216,7 @@ def main(
     images = images[sample_indices(len(images), MOST_COMPARED, 0, "images that settings assign")]
     rows, components = [], []
     for each in tqdm(found, unit="experiment", disable=None):
+        check_images(ROOT, each.name)
         chosen, metrics = scores(ROOT, each.name, model)
         values = {key: json.dumps(each.params.get(key), default=str) for key in keys}
         rows.append(metrics.to_dict() | values)
@@ -214,7 +227,7 @@ def main(
 
 
 def print_table(table: pd.DataFrame, keys: list[str]) -> None:
-    """Print the settings, best by the first criterion first, and what criteria choose."""
+    """Print the settings, that of the highest accuracy first, and what criteria choose."""
     metrics = [each.metric for each in CRITERIA if each.metric in table]
     groups = table.groupby(keys, sort=False)
     means = groups[[TRUTH, *metrics]].mean().assign(seeds=groups.size())

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from latentlab.errors import LatentlabError
-from tools import one_line
+from latentlab.errors import LatentlabError, cut
+from tools import LONGEST, one_line
 
 T = TypeVar("T")
 
@@ -76,7 +76,11 @@ def run_jobs(
     """
     try:
         import submitit
-        from submitit.core.utils import FailedJobError, UncompletedJobError
+        from submitit.core.utils import (
+            FailedJobError,
+            FailedSubmissionError,
+            UncompletedJobError,
+        )
     except ImportError:
         raise LatentlabError(
             "--submit: submitit is not installed; install latentlab[slurm], or write a script "
@@ -90,13 +94,18 @@ def run_jobs(
         raise LatentlabError(f"--submit: {one_line(str(error))}") from None
 
     def result(number: int) -> str:
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             try:
+                if attempt:
+                    jobs[number] = executor.submit(function, tasks[number])
                 return str(jobs[number].result())
-            except FailedJobError:
-                raise
+            except FailedJobError as error:
+                # As when its time is over.
+                return cut(one_line(f"its job failed, see {folder}: {error}"), LONGEST)
             except UncompletedJobError:
-                jobs[number] = executor.submit(function, tasks[number])
+                continue
+            except FailedSubmissionError as error:
+                return cut(one_line(f"its job was not taken again: {error}"), LONGEST)
         return f"its job was killed {ATTEMPTS} times; logs: {folder}"
 
     try:

@@ -83,16 +83,20 @@ def tasks(name: str, settings: Sequence[str]) -> list[Task]:
         settings: Such as ``latent_dim=8,16``.
 
     Raises:
-        LatentlabError: If one is no ``key=value``, or there is none.
+        LatentlabError: If one is no ``key=value``, a key or a value comes twice, or there is none.
     """
-    choices = []
+    choices, keys = [], set()
     for setting in settings:
         key, sign, values = setting.partition("=")
         if not sign or not key.strip():
             raise LatentlabError(
                 f"-S: found {quoted(setting)}; give key=value, or key=value,value"
             )
-        choices.append([f"{key}={value}" for value in split_values(values)])
+        chosen = split_values(values)
+        if len(set(chosen)) < len(chosen) or key in keys:
+            raise LatentlabError(f"-S: found {quoted(setting)}; give each key and value once")
+        keys.add(key)
+        choices.append([f"{key}={value}" for value in chosen])
     if not choices:
         raise LatentlabError("nothing varies; give -S key=value,value once or more")
     return [Task(f"{name}-{_digest(each)}", each) for each in product(*choices)]
@@ -214,7 +218,9 @@ def run_on_slurm(
         failures = run_jobs(
             partial(run_task, root), waiting, root / CLONES / "jobs", cores=cores, minutes=minutes
         )
-        yield from zip(waiting, failures, strict=True)
+        for task, failure in zip(waiting, failures, strict=True):
+            begins = not failure or failure.startswith(task.name)
+            yield task, failure if begins else f"{task.name}: {failure}"
 
 
 def table(root: Path, chosen: Sequence[Task]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 
 from latentlab.errors import LatentlabError
 from tests.checkout import commit
-from tools.criterion import TRUTH, agreement, compare, print_table, scores, varied
+from tools.criterion import TRUTH, agreement, check_images, compare, print_table, scores, varied
 from tools.seeds import Experiment
 
 TABLE = """\
@@ -78,14 +78,26 @@ def test_params_that_vary_are_found_whatever_their_type():
 def test_scores_are_those_of_the_experiments_commit(tmp_path):
     (tmp_path / "plots").mkdir()
     (tmp_path / "plots/scores.csv").write_text(TABLE)
+    (tmp_path / "params.yaml").write_text("dataset: digits\nlatent_dim: 2\n")
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     commit(tmp_path, "Experiment")
-    subprocess.run(
-        ["git", "update-ref", "refs/exps/ab/cdef/s-1", "HEAD"], cwd=tmp_path, check=True
-    )
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=tmp_path, check=True, capture_output=True, text=True
+    ).stdout.strip()
+    # One of another commit has the same name.
+    for commits in ("ab/cdef", f"{head[:2]}/{head[2:]}"):
+        ref = f"refs/exps/{commits}/s-1"
+        subprocess.run(["git", "update-ref", ref, "HEAD"], cwd=tmp_path, check=True)
     (tmp_path / "plots/scores.csv").write_text(TABLE.replace("0.75", "0.1"))
     model, found = scores(tmp_path, "s-1", None)
     assert model == "vae"
     assert found.to_dict() == {TRUTH: 0.75, "mixture.neighbor_agreement": 0.5}
     with pytest.raises(LatentlabError, match=r"--model: found 'no\\nsuch'; .*vae"):
         scores(tmp_path, "s-1", "no\nsuch")
+    with pytest.raises(LatentlabError, match="'s-2': HEAD has no such experiment"):
+        scores(tmp_path, "s-2", None)
+    (tmp_path / "params.yaml").write_text("dataset: digits\nlatent_dim: 8\n")
+    check_images(tmp_path, "s-1")
+    (tmp_path / "params.yaml").write_text("dataset: mnist\nlatent_dim: 2\n")
+    with pytest.raises(LatentlabError, match="s-1: dataset is 'digits', but 'mnist'"):
+        check_images(tmp_path, "s-1")

@@ -22,12 +22,14 @@ def work(marks: Path, task: str) -> str:
     first = not mark.exists()
     with mark.open("a") as file:
         file.write("started\n")
+    if task == "raises":
+        raise ValueError("so it goes")
     if task == "always killed" or (task == "killed once" and first):
         os.kill(os.getpid(), signal.SIGKILL)
     return "" if task != "fails" else "fails: so it goes"
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _no_slow_disk(monkeypatch):
     """Submitit waits for the results of a job that has ended, as disks on a network need it."""
     submitit = pytest.importorskip("submitit")
@@ -52,6 +54,7 @@ def test_a_job_array_runs_each_task_by_its_number(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_no_slow_disk")
 def test_a_job_that_is_killed_is_submitted_again(tmp_path):
     assert list(jobs(tmp_path, "a", "killed once", "fails")) == ["", "", "fails: so it goes"]
     assert (tmp_path / "killed once").read_text() == "started\nstarted\n"
@@ -59,15 +62,26 @@ def test_a_job_that_is_killed_is_submitted_again(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_no_slow_disk")
 def test_a_job_that_is_always_killed_is_told_of(tmp_path):
     [told] = jobs(tmp_path, "always killed")
     assert told == f"its job was killed {ATTEMPTS} times; logs: {tmp_path / 'jobs'}"
     assert (tmp_path / "always killed").read_text().count("started") == ATTEMPTS
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("_no_slow_disk")
+def test_a_job_that_raises_is_told_of_and_ends_none_of_the_others(tmp_path):
+    told, other = jobs(tmp_path, "raises", "a")
+    assert told.startswith("its job failed, see ")
+    assert "\n" not in told
+    assert other == ""
+
+
+@pytest.mark.usefixtures("_no_slow_disk")
 def test_without_slurm_nothing_is_submitted(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(LatentlabError, match=r"--submit: .*slurm"):
+    with pytest.raises(LatentlabError, match=r"--submit: .*srun"):
         next(run_jobs(len, ["a"], tmp_path / "jobs", cores=1, minutes=5))
 
 
@@ -77,5 +91,6 @@ def test_without_submitit_the_extra_is_named(tmp_path, monkeypatch):
         next(run_jobs(len, ["a"], tmp_path / "jobs", cores=1, minutes=5))
 
 
+@pytest.mark.usefixtures("_no_slow_disk")
 def test_nothing_to_do_submits_nothing(tmp_path):
     assert list(jobs(tmp_path)) == []

@@ -106,7 +106,7 @@ def test_every_combination_is_a_task():
     assert {task.name for task in found} & {task.name for task in others} == {found[3].name}
 
 
-@pytest.mark.parametrize("settings", [["seed"], ["=3"], []])
+@pytest.mark.parametrize("settings", [["seed"], ["=3"], [], ["a=1,1"], ["a=1", "a=2"]])
 def test_what_is_no_setting_is_refused(settings):
     with pytest.raises(LatentlabError, match="give"):
         tasks("s", settings)
