@@ -4,7 +4,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from latentlab.errors import LatentlabError, cut
 from tools import LONGEST, one_line
@@ -76,11 +76,6 @@ def run_jobs(
     """
     try:
         import submitit
-        from submitit.core.utils import (
-            FailedJobError,
-            FailedSubmissionError,
-            UncompletedJobError,
-        )
     except ImportError:
         raise LatentlabError(
             "--submit: submitit is not installed; install latentlab[slurm], or write a script "
@@ -93,25 +88,32 @@ def run_jobs(
     except RuntimeError as error:
         raise LatentlabError(f"--submit: {one_line(str(error))}") from None
 
-    def result(number: int) -> str:
-        for attempt in range(ATTEMPTS):
-            try:
-                if attempt:
-                    jobs[number] = executor.submit(function, tasks[number])
-                return str(jobs[number].result())
-            except FailedJobError as error:
-                # As when its time is over.
-                return cut(one_line(f"its job failed, see {folder}: {error}"), LONGEST)
-            except UncompletedJobError:
-                continue
-            except FailedSubmissionError as error:
-                return cut(one_line(f"its job was not taken again: {error}"), LONGEST)
-        return f"its job was killed {ATTEMPTS} times; logs: {folder}"
-
     try:
         for number in range(len(jobs)):
-            yield result(number)
+            yield _result(executor, jobs, number, function, tasks[number])
     finally:
         for job in jobs:
             if not job.done():
                 job.cancel()
+
+
+def _result(
+    executor: Any, jobs: list[Any], number: int, function: Callable[[T], str], task: T
+) -> str:
+    """What a job returns, or one line about it; a job that was killed is replaced."""
+    from submitit.core.utils import FailedJobError, FailedSubmissionError, UncompletedJobError
+
+    folder = executor.folder
+    for attempt in range(ATTEMPTS):
+        try:
+            if attempt:
+                jobs[number] = executor.submit(function, task)
+            return str(jobs[number].result())
+        except FailedJobError as error:
+            # As when its time is over.
+            return cut(one_line(f"its job failed, see {folder}: {error}"), LONGEST)
+        except UncompletedJobError:
+            continue
+        except FailedSubmissionError as error:
+            return cut(one_line(f"its job was not taken again: {error}"), LONGEST)
+    return f"its job was killed {ATTEMPTS} times; logs: {folder}"

@@ -11,12 +11,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -32,15 +33,14 @@ from tools import one_line, output_of, run
 from tools.revision import git
 from tools.seeds import experiments
 from tools.slurm import array_script, run_jobs
+from tools.values import split_values
 
 ROOT = Path(__file__).resolve().parents[1]
 CLONES = ".sweep"
-QUOTES = ("'", '"')
 # A run that is killed goes on from its last checkpoint, in its clone.
 ATTEMPTS = 3
 # How DVC says that a signal has ended a stage: by its number, or as shells have it, 128 more.
 KILLED = re.compile(r"exited with (-\d+|1[3-5]\d|129)\b")
-BRACKETS = {"[": "]", "{": "}", "(": ")"}
 
 
 class Task(NamedTuple):
@@ -48,30 +48,6 @@ class Task(NamedTuple):
 
     name: str
     overrides: tuple[str, ...]
-
-
-def split_values(text: str) -> list[str]:
-    """Values between commas, those in brackets or quotes left whole.
-
-    Example:
-        >>> split_values("8,16"), split_values("[vae,cvae],[vae]")
-        (['8', '16'], ['[vae,cvae]', '[vae]'])
-    """
-    values, closing, quote = [""], [], ""
-    for letter in text:
-        if letter == "," and not closing and not quote:
-            values.append("")
-            continue
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in QUOTES:
-            quote = letter
-        elif letter in BRACKETS:
-            closing.append(BRACKETS[letter])
-        elif closing and letter == closing[-1]:
-            closing.pop()
-        values[-1] += letter
-    return values
 
 
 def tasks(name: str, settings: Sequence[str]) -> list[Task]:
@@ -100,6 +76,19 @@ def tasks(name: str, settings: Sequence[str]) -> list[Task]:
     if not choices:
         raise LatentlabError("nothing varies; give -S key=value,value once or more")
     return [Task(f"{name}-{_digest(each)}", each) for each in product(*choices)]
+
+
+def cores_of(task: Task, shared: Mapping[str, int]) -> int:
+    """How many cores an experiment uses.
+
+    Args:
+        task: The experiment.
+        shared: ``threads`` and ``train.workers`` where it does not change them.
+    """
+    own = dict(each.split("=", 1) for each in task.overrides)
+    return prod(
+        int(own[key]) if own.get(key, "").isdecimal() else value for key, value in shared.items()
+    )
 
 
 def _digest(overrides: Sequence[str]) -> str:
@@ -254,9 +243,12 @@ def main(
         raise LatentlabError(
             f"--name: found {quoted(name)}; allowed: lower-case letters, digits, - and _"
         )
+    if sum(each is not None for each in (slurm, submit, only)) > 1:
+        raise LatentlabError("--slurm, --submit, --only: give one of them")
     chosen = tasks(name, settings)
     params = load_params(ROOT / "params.yaml")
-    cores = params.threads * params.train.workers
+    shared = {"threads": params.threads, "train.workers": params.train.workers}
+    cores = max(cores_of(task, shared) for task in chosen)
     if slurm is not None:
         (ROOT / CLONES).mkdir(exist_ok=True)
         logs = ROOT / CLONES

@@ -15,10 +15,10 @@ from tools.sweep import (
     finished,
     run_all,
     run_task,
-    split_values,
     table,
     tasks,
 )
+from tools.values import split_values
 
 STAGE = """\
 import json, os, signal, sys
@@ -200,6 +200,13 @@ def test_what_cannot_be_cloned_is_told_and_ends_none_of_the_others(tmp_path):
     chosen = tasks("s", ["seed=1,2"])
     ended = dict(run_all(tmp_path / "no repository", chosen, 1))
     assert {task for task, failure in ended.items() if failure.startswith(task.name)} == {*chosen}
+
+
+def test_cores_are_those_of_the_experiments_own_threads_and_workers():
+    shared = {"threads": 2, "train.workers": 3}
+    assert sweep.cores_of(Task("a", ("seed=9",)), shared) == 6
+    assert sweep.cores_of(Task("a", ("threads=4", "seed=9")), shared) == 12
+    assert sweep.cores_of(Task("a", ("train.workers=1", "threads=x")), shared) == 2
 
 
 def test_a_task_is_hashable():
