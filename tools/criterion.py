@@ -206,9 +206,8 @@ def main(
     keys = varied(found) if found else []
     if not keys:
         raise LatentlabError(
-            f"found {len(found)} finished experiments {quoted(name)}-... of HEAD, which differ in "
-            "no param but the seed; make some with\n"
-            f"  python -m tools.sweep --name {name} -S key=value,value -S seed=0,1"
+            f"{quoted(name)}: found {len(found)} experiments of HEAD, and no param but the "
+            "seed that differs; make some with `python -m tools.sweep --name NAME -S key=a,b`"
         )
     if not (ROOT / IMAGES).is_dir():
         raise LatentlabError(f"{IMAGES}: not there; run `dvc checkout {IMAGES}` or `make repro`")

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -110,9 +111,12 @@ def address(size, rank):
 
 
 def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return str(found.getsockname()[1])
+    """Below the ports that the system gives to connections, so that none has it in between."""
+    for port in range(20_000 + os.getpid() % 5000, 30_000):
+        with socket.socket() as found, suppress(OSError):
+            found.bind(("127.0.0.1", port))
+            return str(port)
+    raise AssertionError("no free port from 20,000 to 29,999")
 
 
 @pytest.mark.slow
