@@ -17,6 +17,7 @@ NONE = {
     "crop": 0.0,
     "flip": False,
     "brightness": 0.0,
+    "target": "augmented",
 }
 
 

@@ -96,6 +96,25 @@ def test_losses_of_an_image_do_not_depend_on_the_rest_of_the_batch(settings):
     assert not torch.isclose(first[1:], second[1:]).any()
 
 
+def test_the_loss_compares_with_its_targets(settings):
+    """And the KL, where there is one, with what was encoded."""
+    settings = settings.model_copy(update={"loss": "mse"})
+    model = build_model(settings, ModelInputs((1, 12, 12), 4, "unit", CLASSES)).eval()
+    images, targets = random_images((1, 12, 12)), random_images((1, 12, 12))
+    plain = model.loss(images, LABELS, noise())
+    same = model.loss(images, LABELS, noise(), images)
+    other = model.loss(images, LABELS, noise(), targets)
+    assert all(map(torch.equal, plain.named().values(), same.named().values()))
+    # The squared error is quadratic in the target: halfway between two, by their distance.
+    halfway = model.loss(images, LABELS, noise(), (images + targets) / 2)
+    distance = (images - targets).square().flatten(1).sum(1)
+    expected = (plain.reconstruction + other.reconstruction) / 2 - distance / 4
+    torch.testing.assert_close(halfway.reconstruction, expected)
+    assert not torch.isclose(other.reconstruction, plain.reconstruction).any()
+    if plain.kl is not None:
+        assert torch.equal(other.kl, plain.kl)
+
+
 def test_building_repeats_under_a_seed_and_leaves_settings_alone(settings):
     before = settings.model_dump()
     torch.manual_seed(3)

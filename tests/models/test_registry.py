@@ -52,9 +52,10 @@ class ToyModel(ImageModel):
     def reconstruction_loss(self, latents, images):
         return (self.decode(latents) - images).square().flatten(1).sum(1)
 
-    def loss(self, images, labels, generator):
+    def loss(self, images, labels, generator, targets=None):
         posterior = self.posterior(images)
-        reconstruction = self.reconstruction_loss(posterior.sample(generator), images)
+        latents = posterior.sample(generator)
+        reconstruction = self.reconstruction_loss(latents, images if targets is None else targets)
         kl = 0.5 * posterior.mean.square().sum(1)
         return Losses(reconstruction + kl, reconstruction, kl)
 

@@ -20,7 +20,24 @@ KINDS = ["fcn_autoencoder", "conv_autoencoder", "vae", "conv_vae", "cvae", "vade
 
 
 AUGMENT = AugmentSettings(
-    rotation=20, shift=0.2, scale=0.1, shear=0.1, crop=0.1, flip=True, brightness=0.2
+    rotation=20,
+    shift=0.2,
+    scale=0.1,
+    shear=0.1,
+    crop=0.1,
+    flip=True,
+    brightness=0.2,
+    target="augmented",
+)
+UNCHANGED = AugmentSettings(
+    rotation=0,
+    shift=0,
+    scale=0,
+    shear=0,
+    crop=0,
+    flip=False,
+    brightness=0,
+    target="original",
 )
 
 
@@ -155,8 +172,8 @@ def test_a_loss_that_is_no_number_stops_with_epoch_and_batch(params, tensors):
     calls = iter(range(100))
     loss = model.loss
 
-    def spoiled(images, labels, noise):
-        losses = loss(images, labels, noise)
+    def spoiled(*given):
+        losses = loss(*given)
         # 48 images in batches of 4: call 16 is the fifth batch of the second epoch.
         factor = math.nan if next(calls) == 16 else 1.0
         return losses._replace(total=losses.total * factor)
@@ -202,9 +219,9 @@ def test_dynamic_binarization_samples_new_images_at_every_step(params, tensors):
     seen = []
     loss = model.loss
 
-    def watched(images, labels, noise):
-        seen.append(images.clone())
-        return loss(images, labels, noise)
+    def watched(*given):
+        seen.append(given[0].clone())
+        return loss(*given)
 
     model.loss = watched
     gray = torch.full_like(tensors, 100)
@@ -237,10 +254,44 @@ def test_training_images_are_augmented_at_every_step_and_validation_images_are_n
     assert rows[0]["validation_total"] == pytest.approx(losses["total"], rel=1e-6)
 
 
+@pytest.mark.parametrize("target", ["augmented", "original"])
+def test_the_target_is_what_a_changed_image_is_reconstructed_as(params, tensors, target):
+    """The one step of an epoch by hand: encode the changed images, compare with the target."""
+    settings = params.models["conv_autoencoder"]
+    augment = AUGMENT.model_copy(update={"target": target})
+    _, rows = trained(settings, tensors, tensors[:0], 1, batch_size=len(tensors), augment=augment)
+    torch.manual_seed(0)
+    untrained = build_model(settings, ModelInputs((1, 8, 8), 4, "unit", 4))
+    batch, _ = next(shuffled(*labeled(tensors), len(tensors), generator(0, "batch order", CPU)))
+    changed = Augmentation(augment, generator(0, "augmentation", CPU))(batch)
+    targets = {"augmented": changed, "original": batch}[target].double() / 255
+    decoded = untrained.decode(untrained.embed(to_pixels(changed, "unit", CPU)))
+    expected = (decoded - targets).square().flatten(1).sum(1).mean().item()
+    assert rows[0]["train_total"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_latents_tell_less_of_what_changes_hide_where_originals_are_the_target(params, tensors):
+    """Of brightness, that is: how far half of it moves a latent, beside how far images differ."""
+
+    def moved(target):
+        augment = UNCHANGED.model_copy(update={"brightness": 0.6, "target": target})
+        settings = params.models["conv_autoencoder"]
+        model, _ = trained(
+            settings, tensors[:40], tensors[:0], 200, batch_size=20, augment=augment
+        )
+        bright, dark = (
+            model.embed(to_pixels(each, "unit", CPU)).detach()
+            for each in (tensors[:40], tensors[:40] // 2)
+        )
+        spread = (bright - bright.mean(0)).square().sum(1).mean()
+        return ((bright - dark).square().sum(1).mean() / spread).sqrt().item()
+
+    assert moved("original") < 0.7 * moved("augmented")
+
+
 def test_an_augmentation_that_changes_nothing_leaves_every_bit(params, tensors):
-    none = AugmentSettings(rotation=0, shift=0, scale=0, shear=0, crop=0, flip=False, brightness=0)
     settings = params.models["vae"]
-    model, rows = trained(settings, tensors, tensors[:4], 2, augment=none)
+    model, rows = trained(settings, tensors, tensors[:4], 2, augment=UNCHANGED)
     plain, plain_rows = trained(settings, tensors, tensors[:4], 2)
     assert rows == plain_rows
     for name, weight in plain.state_dict().items():

@@ -186,7 +186,7 @@ def test_the_consistency_is_the_cross_entropy_of_an_image_and_its_original(build
     model = WithClusteringHead(build(), 4, 5.0, 0.5)
     images, originals, noise = torch.rand(6, 1, 8, 8), torch.rand(6, 1, 8, 8), torch.Generator()
     clusters = torch.tensor([0, 3, -1, 2, 1, -1])
-    losses = model.training_loss(images, originals, clusters, noise)
+    losses = model.training_loss(images, originals, clusters, noise, images)
     plain = model.loss(images, clusters, noise)
 
     def chances(each):
@@ -202,8 +202,21 @@ def test_the_consistency_is_the_cross_entropy_of_an_image_and_its_original(build
     )
     # What is said of the original is the target, and learns nothing from it.
     originals.requires_grad_()
-    model.training_loss(images, originals, clusters, noise).total.sum().backward()
+    model.training_loss(images, originals, clusters, noise, images).total.sum().backward()
     assert originals.grad is None
+
+
+@pytest.mark.parametrize("consistency", [0.0, 1.0])
+def test_the_target_is_what_the_model_reconstructs(build, consistency):
+    torch.manual_seed(0)
+    model = WithClusteringHead(build(), 4, 5.0, consistency)
+    images, originals, noise = torch.rand(6, 1, 8, 8), torch.rand(6, 1, 8, 8), torch.Generator()
+    clusters = torch.tensor([0, 3, -1, 2, 1, -1])
+    targets = originals.flip(0)
+    losses = model.training_loss(images, originals, clusters, noise, targets)
+    decoded = model.decode(model.embed(images))
+    expected = (decoded - targets).square().flatten(1).sum(1)
+    torch.testing.assert_close(losses.reconstruction, expected)
 
 
 @pytest.mark.parametrize("consistency", [0.0, 1.0])
@@ -213,7 +226,7 @@ def test_without_augmentation_there_is_no_consistency(build, consistency):
     images, noise = torch.rand(6, 1, 8, 8), torch.Generator()
     clusters = torch.tensor([0, 3, -1, 2, 1, -1])
     originals = images if consistency else torch.rand(6, 1, 8, 8)
-    losses = model.training_loss(images, originals, clusters, noise)
+    losses = model.training_loss(images, originals, clusters, noise, images)
     torch.testing.assert_close(losses.total, model.loss(images, clusters, noise).total)
 
 
@@ -221,14 +234,21 @@ def test_the_original_of_an_augmented_image_is_the_image_itself(build, data):
     seen = []
 
     class Watched(type(build())):
-        def training_loss(self, images, originals, labels, generator):
+        def training_loss(self, images, originals, labels, generator, targets):
             seen.append((images.clone(), originals.clone()))
-            return self.loss(images, labels, generator)
+            return self.loss(images, labels, generator, targets)
 
     model = build()
     model.__class__ = Watched
     augment = AugmentSettings(
-        rotation=30, shift=0.2, scale=0, shear=0, crop=0, flip=False, brightness=0
+        rotation=30,
+        shift=0.2,
+        scale=0,
+        shear=0,
+        crop=0,
+        flip=False,
+        brightness=0,
+        target="augmented",
     )
     list(fit(model, *data, replace(PLAN, epochs=1, augment=augment)))
     originals = torch.cat([each for _, each in seen])

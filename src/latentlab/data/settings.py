@@ -13,6 +13,7 @@ DatasetName = Literal[_Trainable, "cifar10"]
 DATASETS: tuple[DatasetName, ...] = get_args(DatasetName)
 Fit = Literal["center_crop", "letterbox"]
 Binarize = Literal["none", "threshold", "stochastic"]
+AugmentTarget = Literal["augmented", "original"]
 
 # YAML has no tuples: lists are accepted for them, and nothing else is converted.
 Mirrors = Annotated[tuple[str, ...], Field(strict=False)]
@@ -80,6 +81,8 @@ class AugmentSettings(Settings):
         crop: Share of the side that is cut off, the rest magnified to the whole image.
         flip: Whether half of the images are mirrored, left and right exchanged.
         brightness: Darker or brighter by so much, 0.1 for 0.9 to 1.1.
+        target: What a model reconstructs: the augmented image, or the original, so that its
+            latents tell less of what the changes hide.
     """
 
     rotation: Annotated[float, Field(ge=0, le=180)]
@@ -89,6 +92,7 @@ class AugmentSettings(Settings):
     crop: Annotated[float, Field(ge=0, le=0.9)]
     flip: bool
     brightness: Annotated[float, Field(ge=0, le=1)]
+    target: AugmentTarget
 
     @property
     def moves(self) -> bool:

@@ -59,7 +59,8 @@ class LatentModel(FittedModel, BaseEstimator):  # type: ignore[misc]
         optimizer: ``adam``, ``adamw`` or ``sgd``.
         scheduler: ``constant``, ``cosine`` or ``one_cycle``.
         initialization: Of the weights: ``default`` or ``glorot``.
-        augment: Random changes of training images as in ``train.augment``, those left out 0.
+        augment: Random changes of training images as in ``train.augment``; those left out are
+            0, and what is reconstructed is the augmented image.
         self_training: As ``train.self_training``; what is left out has its values.
         pixel_range: ``unit`` for pixels in ``[0, 1]``, ``symmetric`` for ``[-1, 1]``.
         image_shape: Of rows: ``(H, W)`` or ``(C, H, W)``; ``pad`` adds zeros up to a square;

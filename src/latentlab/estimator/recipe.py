@@ -58,7 +58,14 @@ SECTIONS: dict[str, dict[str, str]] = {
 
 
 UNCHANGED = AugmentSettings(
-    rotation=0, shift=0, scale=0, shear=0, crop=0, flip=False, brightness=0
+    rotation=0,
+    shift=0,
+    scale=0,
+    shear=0,
+    crop=0,
+    flip=False,
+    brightness=0,
+    target="augmented",
 )
 
 

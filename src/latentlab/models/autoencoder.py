@@ -59,7 +59,11 @@ class Autoencoder(ImageModel):
         loss: Tensor = self.likelihood(self.decoder(latents), images)
         return loss
 
-    def loss(self, images: Tensor, labels: Tensor, generator: Generator) -> Losses:
+    def loss(
+        self, images: Tensor, labels: Tensor, generator: Generator, targets: Tensor | None = None
+    ) -> Losses:
         """Reconstruction loss of each image; labels and generator are ignored."""
-        reconstruction = self.reconstruction_loss(self.encoder(images), images)
+        reconstruction = self.reconstruction_loss(
+            self.encoder(images), images if targets is None else targets
+        )
         return Losses(total=reconstruction, reconstruction=reconstruction, kl=None)

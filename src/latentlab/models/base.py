@@ -165,17 +165,26 @@ class ImageModel(nn.Module, ABC):
         """
 
     @abstractmethod
-    def loss(self, images: Tensor, labels: Tensor, generator: Generator) -> Losses:
+    def loss(
+        self, images: Tensor, labels: Tensor, generator: Generator, targets: Tensor | None = None
+    ) -> Losses:
         """Loss terms of each image.
 
         Args:
             images: Shape ``(B, C, H, W)``.
             labels: Shape ``(B,)``, ``NO_CLASS`` for none; only a conditional model uses them.
             generator: Source of the posterior samples, on the model's device.
+            targets: What each is to be reconstructed as, of the same shape; ``None`` for the
+                images themselves.
         """
 
     def training_loss(
-        self, images: Tensor, originals: Tensor, labels: Tensor, generator: Generator
+        self,
+        images: Tensor,
+        originals: Tensor,
+        labels: Tensor,
+        generator: Generator,
+        targets: Tensor,
     ) -> Losses:
         """Loss terms of each image of a training batch: those of ``loss``.
 
@@ -186,8 +195,9 @@ class ImageModel(nn.Module, ABC):
             originals: The same before augmentation, or ``images`` itself without it.
             labels: As in ``loss``.
             generator: As in ``loss``.
+            targets: As in ``loss``: one of the two forms.
         """
-        return self.loss(images, labels, generator)
+        return self.loss(images, labels, generator, targets)
 
     def embed(self, images: Tensor) -> Tensor:
         """Encode to latents without randomness: the posterior means, shape ``(B, D)``."""

@@ -66,7 +66,9 @@ class WithClusteringHead(ImageModel):
         """The model's reconstruction loss."""
         return self.model.reconstruction_loss(latents, images)
 
-    def loss(self, images: Tensor, labels: Tensor, generator: Generator) -> Losses:
+    def loss(
+        self, images: Tensor, labels: Tensor, generator: Generator, targets: Tensor | None = None
+    ) -> Losses:
         """The model's loss, without classes, and the cross-entropy of clusters and latents.
 
         Args:
@@ -74,17 +76,23 @@ class WithClusteringHead(ImageModel):
             labels: Cluster of each, shape ``(B,)``; ``NO_CLASS`` for one that is not sure, which
                 counts 0.
             generator: Source of the posterior samples.
+            targets: What the model reconstructs; ``None`` for the images themselves.
         """
-        losses = self.model.loss(images, torch.full_like(labels, NO_CLASS), generator)
+        losses = self.model.loss(images, torch.full_like(labels, NO_CLASS), generator, targets)
         return self._with_clusters(losses, self._cross_entropy(self._logits(images), labels))
 
     def training_loss(
-        self, images: Tensor, originals: Tensor, labels: Tensor, generator: Generator
+        self,
+        images: Tensor,
+        originals: Tensor,
+        labels: Tensor,
+        generator: Generator,
+        targets: Tensor,
     ) -> Losses:
         """As ``loss``, and the cross-entropy of the clusters of images and of their originals."""
         if originals is images or not self.consistency:
-            return self.loss(images, labels, generator)
-        losses = self.model.loss(images, torch.full_like(labels, NO_CLASS), generator)
+            return self.loss(images, labels, generator, targets)
+        losses = self.model.loss(images, torch.full_like(labels, NO_CLASS), generator, targets)
         with torch.no_grad():
             targets = self._logits(originals).softmax(dim=1)
         logits = self._logits(images)

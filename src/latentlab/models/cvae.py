@@ -75,14 +75,18 @@ class CVAE(ImageModel):
         loss: Tensor = self.likelihood(self._logits(latents, _null_labels(images)), images)
         return loss
 
-    def loss(self, images: Tensor, labels: Tensor, generator: Generator) -> Losses:
+    def loss(
+        self, images: Tensor, labels: Tensor, generator: Generator, targets: Tensor | None = None
+    ) -> Losses:
         """Reconstruction loss of one posterior sample, and the exact KL, of each image."""
         if self.training:
             draws = uniform(len(labels), generator, images.device)
             labels = torch.where(draws < self.label_dropout, NO_CLASS, labels)
         posterior = self._posterior(images, labels)
         latents = posterior.sample(generator)
-        reconstruction = self.likelihood(self._logits(latents, labels), images)
+        reconstruction = self.likelihood(
+            self._logits(latents, labels), images if targets is None else targets
+        )
         kl = self.kl(posterior, latents)
         return Losses(total=reconstruction + self.beta * kl, reconstruction=reconstruction, kl=kl)
 

@@ -74,11 +74,13 @@ class VaDE(ImageModel):
         loss: Tensor = self.likelihood(self.decoder(latents), images)
         return loss
 
-    def loss(self, images: Tensor, labels: Tensor, generator: Generator) -> Losses:
+    def loss(
+        self, images: Tensor, labels: Tensor, generator: Generator, targets: Tensor | None = None
+    ) -> Losses:
         """Reconstruction loss and KL of one posterior sample of each image; labels are ignored."""
         posterior = self.posterior(images)
         latents = posterior.sample(generator)
-        reconstruction = self.reconstruction_loss(latents, images)
+        reconstruction = self.reconstruction_loss(latents, images if targets is None else targets)
         kl = self.kl(posterior, latents)
         return Losses(total=reconstruction + kl, reconstruction=reconstruction, kl=kl)
 

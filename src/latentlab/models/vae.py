@@ -63,10 +63,12 @@ class VAE(ImageModel):
         loss: Tensor = self.likelihood(self.decoder(latents), images)
         return loss
 
-    def loss(self, images: Tensor, labels: Tensor, generator: Generator) -> Losses:
+    def loss(
+        self, images: Tensor, labels: Tensor, generator: Generator, targets: Tensor | None = None
+    ) -> Losses:
         """Reconstruction loss of one posterior sample, and the exact KL, of each image."""
         posterior = self.posterior(images)
         latents = posterior.sample(generator)
-        reconstruction = self.reconstruction_loss(latents, images)
+        reconstruction = self.reconstruction_loss(latents, images if targets is None else targets)
         kl = self.kl(posterior, latents)
         return Losses(total=reconstruction + self.beta * kl, reconstruction=reconstruction, kl=kl)

@@ -45,8 +45,8 @@ class TrainingPlan:
         optimizer: Name of the optimizer.
         scheduler: Name of the learning rate scheduler.
         seed: Of the batch order and the posterior samples, and separately of those in validation.
-        augment: Random changes of the training images, of which the model learns to reconstruct
-            the changed ones; validation images are used as they are. ``None`` for no changes.
+        augment: Random changes of the training images, and which form of them the model learns to
+            reconstruct; validation images are used as they are. ``None`` for no changes.
         dynamic_binarization: Whether training images are intensities from which black and white
             images are sampled at every step; validation images are used as they are.
         precision: In which networks are computed, in training only; ``bfloat16`` keeps weights,
@@ -199,9 +199,10 @@ def _train_epoch(
     # One tensor for all steps: small ones that stay, between large ones that go, would keep a heap
     # from using again what is free.
     sums = torch.empty(0)
-    augment = None
+    augment, target = None, 0
     if plan.augment is not None and plan.augment.changes:
         augment = Augmentation(plan.augment, generators["augmentation"])
+        target = 0 if plan.augment.target == "augmented" else -1
     batches = shuffled(images, labels, plan.batch_size, generators["order"])
     for step, (batch, classes) in enumerate(batches):
         views = [batch] if augment is None else [augment(batch), batch]
@@ -213,7 +214,9 @@ def _train_epoch(
         with torch.autocast(
             model.device.type, torch.bfloat16, enabled=plan.precision == "bfloat16"
         ):
-            losses = model.training_loss(pixels[0], pixels[-1], classes[part], noise)
+            losses = model.training_loss(
+                pixels[0], pixels[-1], classes[part], noise, pixels[target]
+            )
         state.optimizer.zero_grad(set_to_none=True)
         # The mean over the batch, of which this process may have a part only.
         (losses.total.sum() / len(batch)).backward()
