@@ -8,6 +8,7 @@ from latentlab.data.augmentation import Augmentation
 from latentlab.data.batches import shuffled, to_pixels
 from latentlab.data.settings import AugmentSettings
 from latentlab.errors import LatentlabError
+from latentlab.estimator.recipe import UNCHANGED
 from latentlab.models.registry import build_model
 from latentlab.models.settings import ModelInputs
 from latentlab.randomness import generator
@@ -28,16 +29,6 @@ AUGMENT = AugmentSettings(
     flip=True,
     brightness=0.2,
     target="augmented",
-)
-UNCHANGED = AugmentSettings(
-    rotation=0,
-    shift=0,
-    scale=0,
-    shear=0,
-    crop=0,
-    flip=False,
-    brightness=0,
-    target="original",
 )
 
 

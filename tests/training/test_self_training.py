@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from latentlab.data.settings import AugmentSettings
 from latentlab.errors import LatentlabError
+from latentlab.estimator.recipe import UNCHANGED
 from latentlab.models.clustering_head import WithClusteringHead
 from latentlab.models.registry import build_model
 from latentlab.models.settings import ModelInputs
@@ -240,16 +240,7 @@ def test_the_original_of_an_augmented_image_is_the_image_itself(build, data):
 
     model = build()
     model.__class__ = Watched
-    augment = AugmentSettings(
-        rotation=30,
-        shift=0.2,
-        scale=0,
-        shear=0,
-        crop=0,
-        flip=False,
-        brightness=0,
-        target="augmented",
-    )
+    augment = UNCHANGED.model_copy(update={"rotation": 30, "shift": 0.2})
     list(fit(model, *data, replace(PLAN, epochs=1, augment=augment)))
     originals = torch.cat([each for _, each in seen])
     known = data[0][0].float() / 255
