@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from latentlab.data.processed import write_split
 from latentlab.digests import write_digests
 from stages.lifetime import LINE
 from tests.conftest import ROOT
+from tests.ports import free_port
 from tests.stages.test_lifetime import ends_soon
 from tests.stages.test_stages import arguments
 
@@ -36,12 +36,19 @@ LONG = {"epochs": 100_000}
 @pytest.fixture
 def place(tmp_path, images, labels, write_params, environment):
     """A folder with images and params, and the stage to start in it."""
-    return Place(tmp_path, images, labels, write_params, environment)
+    place = Place(tmp_path, images, labels, write_params, environment)
+    yield place
+    # What a failed test leaves would hold its pipes open, of which later tests are warned.
+    for process in place.started:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 class Place:
     def __init__(self, folder, images, labels, write_params, environment):
         self.folder, self.write_params = folder, write_params
+        self.started = []
         self.environment = environment | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"}
         for name, part in {"train": slice(0, 36), "validation": slice(36, 48)}.items():
             processed = folder / "data/processed" / name
@@ -59,7 +66,7 @@ class Place:
     def start(self, model="vae", changes=None, **variables):
         """Start the stage in a group of its own."""
         self.write_params(SMALL | (changes or {}), self.folder / "params.yaml")
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "stages.train", *arguments("train", model)],
             cwd=self.folder,
             env=self.environment | variables,
@@ -68,6 +75,8 @@ class Place:
             text=True,
             start_new_session=True,
         )
+        self.started.append(process)
+        return process
 
     def train(self, model="vae", changes=None):
         process = self.start(model, changes)
@@ -108,15 +117,6 @@ def is_child(path, parent):
 
 def address(size, rank):
     return {"WORLD_SIZE": str(size), "RANK": str(rank), "MASTER_ADDR": "127.0.0.1"}
-
-
-def free_port():
-    """Below the ports that the system gives to connections, so that none has it in between."""
-    for port in range(20_000 + os.getpid() % 5000, 30_000):
-        with socket.socket() as found, suppress(OSError):
-            found.bind(("127.0.0.1", port))
-            return str(port)
-    raise AssertionError("no free port from 20,000 to 29,999")
 
 
 @pytest.mark.slow

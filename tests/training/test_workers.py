@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -19,16 +18,11 @@ from latentlab.models.noise import PartGenerator, normal, uniform
 from latentlab.training.loop import fit
 from latentlab.training.workers import Workers
 from tests.conftest import ROOT
+from tests.ports import free_port
 from tests.training.worker_program import KINDS, PLAN, build, split, train_all
 
 SIZES = [pytest.param("two", marks=pytest.mark.slow), "three"]
 NAMES = [f"{kind}-{number}" for kind in KINDS for number in range(2)]
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 def start(folder, rank, size, port, delay=0.0, *more):
@@ -36,7 +30,7 @@ def start(folder, rank, size, port, delay=0.0, *more):
         "RANK": str(rank),
         "WORLD_SIZE": str(size),
         "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
+        "MASTER_PORT": port,
         "PYTHONPATH": str(ROOT / "src"),
     }
     return subprocess.Popen(
